@@ -1,0 +1,136 @@
+"""Every exception of the tap, ordered by what can be done about it.
+
+    TapError                      one line for the user; the run ends with `exit_code`
+    ├── SettingsError             the configuration is wrong: nothing was requested
+    ├── StateError                the STATE handed in cannot be understood
+    ├── RequestError              a request to the PX API failed
+    │   ├── RefusedError          the API said no (400, 401, 403, 404 …): trying again is no use
+    │   ├── RetriableError        worth another try (`retry` decides how often)
+    │   │   ├── AnswerLostError   the API may have acted on it, but no whole answer arrived
+    │   │   └── RateLimitedError  429: every worker pauses
+    │   └── DailyLimitError       the account's requests of the day are used up
+    ├── WindowError               a window could not be read whole, however often it was tried
+    └── StoppedError              the run was asked to end: a signal, or `max_requests`
+
+`ScrollLostError` and `RangeIgnoredError` never reach the user: the reader answers them by
+reading the window again, and turns what stays into a `WindowError`.
+"""
+
+from __future__ import annotations
+
+
+class TapError(Exception):
+    """An error with one line that says what happened and what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        """Keep the line; `message` must not hold the API key."""
+        super().__init__(message)
+        self.message = message
+        self.subject = ""
+
+    def during(self, subject: str) -> None:
+        """Say what was being read (a stream and its time range), unless already known."""
+        self.subject = self.subject or subject
+
+    def __str__(self) -> str:
+        """Return the line for the user, without a line break."""
+        line = f"{self.subject}: {self.message}" if self.subject else self.message
+        return " ".join(line.split())
+
+
+class SettingsError(TapError):
+    """The configuration is wrong: one line for each setting that is."""
+
+    def __init__(self, *lines: str) -> None:
+        """Keep the lines; none may hold a secret."""
+        super().__init__("; ".join(lines))
+        self.lines = lines
+
+
+class StateError(TapError):
+    """The STATE handed in cannot be understood."""
+
+
+class RequestError(TapError):
+    """A request to the PX API failed."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        path: str,
+        status: int | None = None,
+        api_message: str = "",
+        advice: str = "",
+    ) -> None:
+        """Put the line together.
+
+        Args:
+            what: What happened, when there is no status to tell it.
+            path: Path of the request, without host and parameters.
+            status: HTTP status of the answer, if there was one.
+            api_message: The API's own words.
+            advice: Whose fault it is and the next step.
+        """
+        told = f"HTTP {status}" if status is not None and not what else what
+        line = f"GET {path}: {told}"
+        if api_message:
+            line += f" ({api_message})"
+        if advice:
+            line += f". {advice}"
+        super().__init__(line)
+        self.path = path
+        self.status = status
+        self.api_message = api_message
+
+
+class RefusedError(RequestError):
+    """The API said no; the same request would be refused again."""
+
+
+class RetriableError(RequestError):
+    """Worth another try.
+
+    `retry_after` is the wait in seconds that the API asked for, if it did.
+    """
+
+    retry_after: float | None = None
+
+
+class AnswerLostError(RetriableError):
+    """The request may have been carried out, but its answer did not arrive whole.
+
+    A scroll may have moved on by one page (Elasticsearch scrolls do), so after this only the
+    count tells whether a page is missing.
+    """
+
+
+class RateLimitedError(RetriableError):
+    """429: too many requests; every worker pauses."""
+
+
+class DailyLimitError(RequestError):
+    """The account's requests of the day are used up."""
+
+
+class ScrollLostError(TapError):
+    """A scroll cannot be walked on; the window is to be read again from its start."""
+
+
+class RangeIgnoredError(TapError):
+    """The API answered with records outside the range that was asked for."""
+
+
+class WindowError(TapError):
+    """A window could not be read whole."""
+
+
+class StoppedError(TapError):
+    """The run was asked to end before it was done."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        """Keep the line and the exit code (128 + the signal's number for a signal)."""
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -1,0 +1,284 @@
+"""The settings: their JSON schema for the SDK, and the frozen `Settings` the tap works with.
+
+The only reader of raw configuration. Everything that can be wrong with it is found here, before
+the first request, and told in one line a setting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from singer_sdk import typing as th
+from singer_sdk.helpers._packaging import get_package_version
+from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR, extend_validator_with_defaults
+
+from tap_gainsight_px.errors import SettingsError
+from tap_gainsight_px.timestamps import DAY, floor_second, parse, to_iso_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PACKAGE = "tap-gainsight-px"
+
+# Data centres and their hosts, as the API's documentation lists them.
+REGIONS = {
+    "US": "https://api.aptrinsic.com",
+    "EU": "https://api-eu.aptrinsic.com",
+    "US2": "https://api-us2.aptrinsic.com",
+}
+
+# The API documents "about 200 requests a second", and 190 days as the longest range of a call.
+_MOST_REQUESTS_PER_SECOND = 200
+_WIDEST_WINDOW_DAYS = 190
+_LARGEST_PAGE = 1_000
+_MOST_WORKERS = 64
+
+
+def _whole(minimum: int, maximum: int | None = None) -> th.IntegerType:
+    return th.IntegerType(minimum=minimum, maximum=maximum)
+
+
+SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
+    th.Property(
+        "api_key",
+        th.StringType,
+        required=True,
+        secret=True,
+        title="API key",
+        description="REST API key with the Read permission "
+        "(PX: Administration → REST API). Not the product key of the web tag.",
+    ),
+    th.Property(
+        "region",
+        th.StringType(allowed_values=list(REGIONS)),
+        default="US",
+        title="Region",
+        description="Data centre of the subscription: US, EU or US2.",
+    ),
+    th.Property(
+        "api_url",
+        th.StringType,
+        title="API URL",
+        description="Base address instead of the region's own, for a proxy or the sandbox. "
+        "A trailing /v1 is accepted.",
+    ),
+    th.Property(
+        "start_date",
+        th.DateTimeType,
+        title="Start date",
+        description="Earliest event of a first sync, inclusive, UTC unless it has an offset. "
+        "Default: 190 days before the end.",
+    ),
+    th.Property(
+        "end_date",
+        th.DateTimeType,
+        title="End date",
+        description="End of the sync, exclusive. Default: now.",
+    ),
+    th.Property(
+        "page_size",
+        _whole(1, _LARGEST_PAGE),
+        default=_LARGEST_PAGE,
+        title="Page size",
+        description="Records per page, cut to each endpoint's own maximum (1 to 1000).",
+    ),
+    th.Property(
+        "window_days",
+        _whole(1, _WIDEST_WINDOW_DAYS),
+        default=_WIDEST_WINDOW_DAYS,
+        title="Window days",
+        description="Widest time window of one call, in days (1 to 190, the API's limit).",
+    ),
+    th.Property(
+        "window_max_records",
+        _whole(1),
+        default=10_000,
+        title="Window max records",
+        description="A window that holds more records is split into smaller ones.",
+    ),
+    th.Property(
+        "lookback_seconds",
+        _whole(0),
+        default=3_600,
+        title="Lookback seconds",
+        description="How far before the bookmark a sync starts again, "
+        "for records that become visible late.",
+    ),
+    th.Property(
+        "max_workers",
+        _whole(1, _MOST_WORKERS),
+        default=8,
+        title="Max workers",
+        description="Windows read at once (1 to 64).",
+    ),
+    th.Property(
+        "requests_per_second",
+        _whole(1, _MOST_REQUESTS_PER_SECOND),
+        default=100,
+        title="Requests per second",
+        description="Limit shared by all workers (1 to 200, the account's limit).",
+    ),
+    th.Property(
+        "max_requests",
+        _whole(1),
+        title="Max requests",
+        description="Stop in good order after so many requests in one run. Default: no limit.",
+    ),
+    th.Property(
+        "request_timeout_seconds",
+        _whole(1),
+        default=120,
+        title="Request timeout seconds",
+        description="Longest time one request may take.",
+    ),
+    th.Property(
+        "user_agent",
+        th.StringType,
+        title="User agent",
+        description="User-Agent header. Default: the tap's name and version.",
+    ),
+).to_dict()
+
+
+_Validator = extend_validator_with_defaults(DEFAULT_JSONSCHEMA_VALIDATOR)
+
+
+def problems(config: dict[str, Any], schema: dict[str, Any], *, key_required: bool) -> list[str]:
+    """Check a configuration against the JSON schema, and fill in the schema's defaults.
+
+    Args:
+        config: Raw configuration; defaults are put into it.
+        schema: `SETTINGS_SCHEMA`, with the SDK's own settings added.
+        key_required: Whether `api_key` must be there.
+
+    Returns:
+        One line for each setting that is wrong. No line holds the value of a secret.
+    """
+    lines = []
+    for error in _Validator(schema).iter_errors(config):
+        if error.validator == "required":
+            names = [name for name in error.validator_value if name not in error.instance]
+            lines += [f"{name} is missing" for name in names if key_required or name != "api_key"]
+            continue
+        name = ".".join(str(step) for step in error.absolute_path)
+        if name == "api_key":
+            lines.append("api_key must be text")
+        elif error.validator == "enum":
+            allowed = ", ".join(str(value) for value in error.validator_value)
+            lines.append(f"{name} must be one of {allowed}, not {error.instance!r}")
+        elif error.validator in {"minimum", "maximum"}:
+            bound = "at least" if error.validator == "minimum" else "at most"
+            lines.append(f"{name} must be {bound} {error.validator_value}, not {error.instance}")
+        else:
+            lines.append(f"{name}: {error.message}")
+    return sorted(set(lines))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one run, checked and with all defaults filled in. Times in epoch ms."""
+
+    api_key: str = field(repr=False)
+    api_url: str
+    start: int
+    given_start: int | None
+    """`start` where the user has set it, None where it is the default."""
+    end: int
+    page_size: int
+    window: int
+    window_max_records: int
+    lookback: int
+    max_workers: int
+    requests_per_second: int
+    max_requests: int | None
+    request_timeout_seconds: int
+    user_agent: str
+    run_start: int
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], *, run_start: int) -> Settings:
+        """Read a configuration that the JSON schema has accepted.
+
+        Args:
+            config: Raw configuration with the schema's defaults filled in.
+            run_start: When this run began, epoch milliseconds.
+
+        Raises:
+            SettingsError: A setting, or two together, make no sense.
+        """
+        end = _time(config, "end_date")
+        start = _time(config, "start_date")
+        limit = floor_second(run_start)
+        until = limit if end is None else min(floor_second(end), limit)
+        since = until - _WIDEST_WINDOW_DAYS * DAY if start is None else floor_second(start)
+        if since >= until:
+            message = (
+                f"start_date ({to_iso_seconds(since)}) must be before "
+                f"{'now' if until == limit else 'end_date'} ({to_iso_seconds(until)})"
+            )
+            raise SettingsError(message)
+        return cls(
+            api_key=_api_key(config),
+            api_url=_api_url(config),
+            start=since,
+            given_start=None if start is None else since,
+            end=until,
+            page_size=config["page_size"],
+            window=config["window_days"] * DAY,
+            window_max_records=config["window_max_records"],
+            lookback=config["lookback_seconds"] * 1_000,
+            max_workers=config["max_workers"],
+            requests_per_second=config["requests_per_second"],
+            max_requests=config.get("max_requests"),
+            request_timeout_seconds=config["request_timeout_seconds"],
+            user_agent=config.get("user_agent") or f"{PACKAGE}/{get_package_version(PACKAGE)}",
+            run_start=limit,
+        )
+
+    @property
+    def sends_key_in_the_clear(self) -> bool:
+        """Whether the key would leave this machine unencrypted."""
+        address = urlsplit(self.api_url)
+        return address.scheme == "http" and not _is_loopback(address.hostname or "")
+
+
+def _time(config: Mapping[str, Any], name: str) -> int | None:
+    text = config.get(name)
+    if text is None:
+        return None
+    try:
+        return parse(text)
+    except ValueError as error:
+        message = f"{name}: {error}; write it like 2024-01-31T00:00:00Z"
+        raise SettingsError(message) from error
+
+
+def _api_key(config: Mapping[str, Any]) -> str:
+    key: str = config["api_key"].strip()
+    if not key:
+        message = "api_key is empty; create a key in PX under Administration → REST API"
+        raise SettingsError(message)
+    if not key.isascii() or not key.isprintable():
+        message = "api_key holds characters that no HTTP header can carry; copy it again from PX"
+        raise SettingsError(message)
+    return key
+
+
+def _api_url(config: Mapping[str, Any]) -> str:
+    given = config.get("api_url")
+    if not given:
+        return REGIONS[config["region"]]
+    address = urlsplit(given.strip())
+    if address.scheme not in {"http", "https"} or not address.hostname:
+        message = "api_url must be an address like https://api.aptrinsic.com"
+        raise SettingsError(message)
+    if address.username or address.query or address.fragment:
+        message = "api_url must hold neither a user name nor a query nor a fragment"
+        raise SettingsError(message)
+    return given.strip().rstrip("/").removesuffix("/v1").rstrip("/")  # type: ignore[no-any-return]
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or host.startswith("127.") or host == "::1"

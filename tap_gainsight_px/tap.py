@@ -1,0 +1,185 @@
+"""The tap: puts the parts together and is what the Singer SDK runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, Any
+
+from singer_sdk import Tap
+
+from tap_gainsight_px import timestamps
+from tap_gainsight_px.bookmarks import check_state
+from tap_gainsight_px.custom_attributes import decode_attributes, with_attributes
+from tap_gainsight_px.errors import RefusedError, SettingsError, StateError
+from tap_gainsight_px.ordered_pool import OrderedPool
+from tap_gainsight_px.rate_limit import RateLimit
+from tap_gainsight_px.reader import Batch
+from tap_gainsight_px.schema_files import load_schema
+from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings, problems
+from tap_gainsight_px.singer_streams import PxStream, Run, shortfall_error
+from tap_gainsight_px.stop import Stop
+from tap_gainsight_px.streams import STREAMS
+from tap_gainsight_px.transport import Transport
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from singer_sdk import Stream
+
+    from tap_gainsight_px.stream_spec import StreamSpec
+
+# A target that does not read keeps the tap from writing, and so from ending. After a signal it
+# ends all the same: what was not written out is not in STATE either.
+_SECONDS_TO_END = 4.0
+
+
+class TapGainsightPx(Tap):
+    """Extracts users, accounts, events and more from the Gainsight PX REST API."""
+
+    name = PACKAGE
+    config_jsonschema = SETTINGS_SCHEMA
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Check the configuration and the STATE; send no request."""
+        self._stop = Stop()
+        super().__init__(**kwargs)
+
+    # Settings
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Check the configuration, in one line a setting.
+
+        Without `raise_errors` (discovery) a missing API key is no error.
+        """
+        # A setting that is null is one that is not set.
+        self._config = {name: value for name, value in self._config.items() if value is not None}
+        self.append_builtin_config(self.config_jsonschema)
+        found = problems(self._config, self.config_jsonschema, key_required=raise_errors)
+        if found:
+            raise SettingsError(*found)
+        if raise_errors:
+            _ = self._settings  # what is wrong with two settings together shows here
+        return []
+
+    @cached_property
+    def _settings(self) -> Settings:
+        return Settings.from_config(self._config, run_start=timestamps.now())
+
+    # Streams
+
+    def discover_streams(self) -> list[Stream]:
+        """Return one stream for each entry of the table."""
+        return [PxStream(self, spec, self._schema(spec), lambda: self._run) for spec in STREAMS]
+
+    def _schema(self, spec: StreamSpec) -> dict[str, Any]:
+        """Return the catalog's schema, or the one from the file with custom attributes typed."""
+        entry = self.input_catalog.get_stream(spec.name) if self.input_catalog else None
+        if entry is not None:
+            return entry.schema.to_dict()
+        schema = load_schema(spec.name)
+        if spec.attributes_path is None:
+            return schema
+        if not self._config.get("api_key"):
+            self.logger.warning(
+                "Without api_key the customAttributes of %s stay untyped", spec.name
+            )
+            return schema
+        try:
+            attributes = self._run.get(spec.attributes_path, {}, decode_attributes)
+        except RefusedError as error:
+            if error.status not in {403, 404}:
+                raise
+            self.logger.warning("The customAttributes of %s stay untyped: %s", spec.name, error)
+            return schema
+        return with_attributes(schema, attributes)
+
+    # The run
+
+    @cached_property
+    def _run(self) -> Run:
+        settings = self._settings
+        if settings.sends_key_in_the_clear:
+            self.logger.warning("api_url is http: the API key is sent unencrypted")
+        rate_limit = RateLimit(
+            settings.requests_per_second, clock=time.monotonic, wait=self._stop.wait
+        )
+        pool = OrderedPool[Batch](
+            settings.max_workers,
+            capacity=settings.max_workers * settings.window_max_records,
+            weigh=lambda batch: len(batch.rows),
+            check=self._stop.check,
+        )
+        transport = Transport(settings, rate_limit, self._stop.wait)
+        return Run(settings, transport.get, pool, self._stop)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take in the STATE of an earlier run.
+
+        Raises:
+            StateError: It is not a Singer STATE.
+        """
+        check_state(state)
+        super().load_state(state)
+
+    def finish(self) -> None:
+        """End the run's threads.
+
+        Raises:
+            TapError: Something could not be read whole.
+        """
+        run = self._run
+        run.pool.close()
+        if run.shortfalls:
+            raise shortfall_error(run.shortfalls)
+
+    @classmethod
+    def invoke(  # type: ignore[override]
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: Any = None,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+    ) -> None:
+        """Run a sync from the command line, or print what the tap is."""
+        if about:
+            cls.print_about(about_format)
+            return
+        cls.print_version(print_fn=cls.logger.info)
+        tap = cls(
+            config=config.config if config else {},
+            state=_read_json(state, "--state"),
+            catalog=_read_json(catalog, "--catalog"),
+            parse_env_config=bool(config and config.parse_env),
+            validate_config=True,
+        )
+        tap.sync_all()
+        tap.finish()
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """End in good order: no new request, STATE of what was written out, exit code not 0."""
+        if self._stop.is_set:
+            super()._handle_termination(signum, frame)
+        exit_code = 128 + signum
+        name = signal.Signals(signum).name
+        timer = threading.Timer(_SECONDS_TO_END, os._exit, (exit_code,))
+        timer.daemon = True
+        timer.start()
+        self._stop(f"stopped by {name}; run again with the last STATE to go on", exit_code)
+
+
+def _read_json(file: IO[str] | None, option: str) -> dict[str, Any] | None:
+    if file is None:
+        return None
+    try:
+        content: dict[str, Any] = json.load(file)
+    except ValueError as error:
+        message = f"the file given with {option} is not JSON: {error}"
+        raise StateError(message) from error
+    return content

@@ -1,0 +1,73 @@
+"""Times: ISO-8601 text ⇄ epoch milliseconds, all in UTC.
+
+Inside the tap a time is an `int` of epoch milliseconds. In records and STATE it is RFC 3339 text
+of one fixed width with milliseconds (`2024-02-29T12:00:00.000Z`), because state is compared as
+text and texts of one width sort like the times they stand for.
+"""
+
+from __future__ import annotations
+
+from calendar import timegm
+from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
+
+import pendulum
+
+SECOND = 1_000
+DAY = 86_400 * SECOND
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EARLIEST = -62_135_596_800_000  # 0001-01-01, the first day that text of this form can name
+_LATEST = 253_402_300_799_999  # the last millisecond of 9999
+
+
+def now() -> int:
+    """Return the current time in epoch milliseconds."""
+    return int(pendulum.now("UTC").timestamp() * 1_000)
+
+
+def floor_second(milliseconds: int) -> int:
+    """Return the start of the second that `milliseconds` lies in."""
+    return milliseconds // SECOND * SECOND
+
+
+@lru_cache(maxsize=65_536)
+def _second_text(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
+
+
+def to_iso(milliseconds: int) -> str:
+    """Return epoch milliseconds as RFC 3339 text in UTC, always 24 characters wide.
+
+    Raises:
+        ValueError: The time lies outside the years 1 to 9999.
+    """
+    if not _EARLIEST <= milliseconds <= _LATEST:
+        message = f"{milliseconds} ms is not a time between the years 1 and 9999"
+        raise ValueError(message)
+    seconds, rest = divmod(milliseconds, 1_000)
+    return f"{_second_text(seconds)}.{rest:03d}Z"
+
+
+def to_iso_seconds(milliseconds: int) -> str:
+    """Return epoch milliseconds as RFC 3339 text in UTC, cut to whole seconds."""
+    return f"{to_iso(milliseconds)[:19]}Z"
+
+
+def parse(text: str) -> int:
+    """Return ISO-8601 text as epoch milliseconds; a time without offset counts as UTC.
+
+    Raises:
+        ValueError: The text is not an ISO-8601 date or date-time.
+    """
+    try:
+        parsed: object = pendulum.parse(text.strip(), tz="UTC", exact=True)
+    except Exception as error:  # pendulum raises several unrelated types for bad text
+        message = f"{text!r} is not an ISO-8601 date or date-time"
+        raise ValueError(message) from error
+    if isinstance(parsed, datetime):
+        return timegm(parsed.utctimetuple()) * SECOND + parsed.microsecond // 1_000
+    if isinstance(parsed, date):
+        return (parsed.toordinal() - _EPOCH.toordinal()) * DAY
+    message = f"{text!r} is not an ISO-8601 date or date-time"
+    raise ValueError(message)

@@ -1,0 +1,315 @@
+"""The only place that speaks HTTP: sessions, key, timeouts, limits and the meaning of a status."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import threading
+import time
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from tap_gainsight_px import timestamps
+from tap_gainsight_px.errors import (
+    AnswerLostError,
+    DailyLimitError,
+    RateLimitedError,
+    RefusedError,
+    RequestError,
+    RetriableError,
+    ScrollLostError,
+    StoppedError,
+)
+from tap_gainsight_px.retry import retrying
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tap_gainsight_px.paging import Params
+    from tap_gainsight_px.rate_limit import RateLimit
+    from tap_gainsight_px.settings import Settings
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+KEY_HEADER = "X-APTRINSIC-API-KEY"
+
+# The largest page of 1000 records seen is a few megabytes. A server that sends without end must
+# not take all the memory.
+MAX_BODY_BYTES = 256 * 1024 * 1024
+_CHUNK_BYTES = 1024 * 1024
+_MESSAGE_LENGTH = 300
+
+# Longer than this the API only asks to wait when the day's requests are used up.
+_LONGEST_PAUSE_SECONDS = 900.0
+_PAUSE_WITHOUT_RETRY_AFTER_SECONDS = 1.0
+_DUPLICATE_WAIT_SECONDS = 2.0
+
+_ADVICE = {
+    400: "The API does not accept the request: check the settings, or report it to the tap",
+    401: "Check api_key and region: a key works in one data centre only",
+    403: "The key may not read this: give it the Read permission in PX (Administration → REST API)"
+    ", or deselect the stream",
+    404: "Check api_url and region",
+}
+
+
+class Transport:
+    """Requests to one PX account, shared by all workers."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rate_limit: RateLimit,
+        wait: Callable[[float], None],
+    ) -> None:
+        """Open no connection yet.
+
+        Args:
+            settings: Where to, with which key, how fast and how often.
+            rate_limit: Asked before every request.
+            wait: Waits that many seconds between tries; may raise to end them.
+        """
+        self._settings = settings
+        self._rate_limit = rate_limit
+        self._wait = wait
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._sent = 0
+
+    @property
+    def requests_sent(self) -> int:
+        """Number of requests sent so far, retries included."""
+        return self._sent
+
+    def get(
+        self,
+        path: str,
+        params: Params,
+        decode: Callable[[bytes], T],
+        *,
+        repeatable: bool = True,
+    ) -> T:
+        """Send a GET request and decode its answer, as often as it takes.
+
+        Args:
+            path: Path with its version prefix, such as `/v1/users`.
+            params: Query parameters.
+            decode: Turns the body into a value. A `ValueError` counts as an answer that did not
+                arrive whole.
+            repeatable: Whether the request may be sent again after its answer was lost.
+
+        Raises:
+            RefusedError: The API said no.
+            RetriableError: All tries failed; the last one like this.
+            ScrollLostError: The answer was lost and the request is not `repeatable`.
+            DailyLimitError: The account's requests of the day are used up.
+            StoppedError: `max_requests` is reached, or the run was asked to end.
+        """
+        return retrying(self._wait)(self._once)(path, params, decode, repeatable=repeatable)
+
+    def _once(
+        self, path: str, params: Params, decode: Callable[[bytes], T], *, repeatable: bool
+    ) -> T:
+        self._rate_limit.acquire()
+        self._count()
+        try:
+            status, headers, body = self._send(path, params)
+            _check_status(path, status, headers, body)
+            return _decoded(path, body, decode)
+        except RateLimitedError as error:
+            self._rate_limit.pause(error.retry_after or _PAUSE_WITHOUT_RETRY_AFTER_SECONDS)
+            raise
+        except AnswerLostError as error:
+            if repeatable:
+                raise
+            raise ScrollLostError(error.message) from error
+
+    def _count(self) -> None:
+        limit = self._settings.max_requests
+        with self._lock:
+            if limit is not None and self._sent >= limit:
+                message = (
+                    f"stopped after max_requests ({limit}); what was written out is in STATE, "
+                    "run again to go on from there"
+                )
+                raise StoppedError(message)
+            self._sent += 1
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.headers["User-Agent"] = self._settings.user_agent
+            session.headers["Accept"] = "application/json"
+            # Environment proxies and certificates stay in force, a .netrc must not:
+            # it would add credentials that nobody configured here.
+            session.auth = self._authorize
+            self._local.session = session
+        return session
+
+    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers[KEY_HEADER] = self._settings.api_key
+        return request
+
+    def _send(self, path: str, params: Params) -> tuple[int, Mapping[str, str], bytes]:
+        timeout = self._settings.request_timeout_seconds
+        deadline = time.monotonic() + timeout
+        try:
+            with self._session().get(
+                self._settings.api_url + path,
+                params=dict(params),
+                timeout=timeout,
+                stream=True,
+                # A redirect could lead the key to another host.
+                allow_redirects=False,
+            ) as response:
+                return response.status_code, response.headers, _read(path, response, deadline)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise self._connection_error(path, error) from error
+
+    def _connection_error(self, path: str, error: Exception) -> RequestError:
+        what = f"no answer from {self._settings.api_url}"
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return RefusedError(
+                f"{what}: its TLS certificate cannot be verified",
+                path=path,
+                advice="Check api_url, and REQUESTS_CA_BUNDLE if a proxy of yours is in between",
+            )
+        if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
+            return RefusedError(f"{what}: not an address", path=path, advice="Check api_url")
+        reason = _reason(error)
+        advice = "Check the network, api_url and region"
+        if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error):
+            return RetriableError(f"{what}: {reason}", path=path, advice=advice)
+        return AnswerLostError(f"{what}: {reason}", path=path, advice=advice)
+
+
+def _reason(error: Exception) -> str:
+    """Name a connection error without the address and the memory addresses in its text."""
+    if isinstance(error, (requests.Timeout, TimeoutError)) or "timed out" in str(error).lower():
+        return "timed out"
+    for text in ("refused", "reset", "aborted", "incomplete", "broken", "resolve"):
+        if text in str(error).lower():
+            return {
+                "refused": "connection refused",
+                "reset": "connection reset",
+                "aborted": "connection aborted",
+                "incomplete": "the answer broke off",
+                "broken": "the answer broke off",
+                "resolve": "the host name cannot be resolved",
+            }[text]
+    return type(error).__name__
+
+
+def _read(path: str, response: requests.Response, deadline: float) -> bytes:
+    """Read a body whole, within the time and the size that one answer may take."""
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise AnswerLostError(
+                f"the answer is larger than {MAX_BODY_BYTES // 1024**2} MiB",
+                path=path,
+                advice="Lower page_size",
+            )
+        if time.monotonic() > deadline:
+            raise requests.ReadTimeout
+    return b"".join(chunks)
+
+
+def _decoded(path: str, body: bytes, decode: Callable[[bytes], T]) -> T:
+    try:
+        return decode(body)
+    except (ValueError, RecursionError) as error:
+        kind = "an HTML page" if body.lstrip()[:1] == b"<" else f"{len(body)} bytes"
+        raise AnswerLostError(
+            f"HTTP 200, but {kind} instead of the JSON expected: {str(error)[:_MESSAGE_LENGTH]}",
+            path=path,
+            advice="If it stays like this, check api_url and any proxy in between",
+        ) from error
+
+
+def _check_status(path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """Turn a status that is not a success into the error that says what can be done."""
+    if 200 <= status < 300:  # noqa: PLR2004
+        return
+    message = _api_message(body)
+    facts: dict[str, Any] = {"path": path, "status": status, "api_message": message}
+    error: RequestError
+    if status == requests.codes.too_many_requests:
+        error = _rate_limited(_retry_after(headers), facts)
+    elif "duplicate request blocked" in message.lower():
+        error = RetriableError("", **facts)
+        error.retry_after = _DUPLICATE_WAIT_SECONDS
+    elif status >= 500 or status in {requests.codes.request_timeout, 425}:  # noqa: PLR2004
+        error = AnswerLostError("", **facts, advice="PX has a problem of its own: try later")
+        error.retry_after = _retry_after(headers)
+    elif 300 <= status < 400:  # noqa: PLR2004
+        host = urlsplit(headers.get("Location", "")).netloc
+        where = f" to {host}" if host else ""
+        advice = "Redirects are not followed, so that the key goes nowhere else: check api_url"
+        error = RefusedError(f"HTTP {status}, a redirect{where}", **facts, advice=advice)
+    else:
+        error = RefusedError("", **facts, advice=_ADVICE.get(status, _ADVICE[400]))
+    raise error
+
+
+def _rate_limited(retry_after: float | None, facts: dict[str, Any]) -> RequestError:
+    says_day = "day" in facts["api_message"].lower() or "daily" in facts["api_message"].lower()
+    if says_day or (retry_after or 0) > _LONGEST_PAUSE_SECONDS:
+        when = "tomorrow (UTC)"
+        if retry_after:
+            at = timestamps.now() + int(retry_after * 1_000)
+            when = f"after {timestamps.to_iso_seconds(at)}"
+        advice = f"The account's requests of the day are used up. Run again {when}: STATE goes on"
+        return DailyLimitError("", **facts, advice=advice)
+    error = RateLimitedError(
+        "", **facts, advice="Lower requests_per_second: other clients share the account's limit"
+    )
+    error.retry_after = retry_after
+    return error
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read Retry-After, which is a number of seconds or a date, as seconds from now."""
+    text = headers.get("Retry-After", "").strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - timestamps.now() / 1_000
+        except ValueError:
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _api_message(body: bytes) -> str:
+    """Find the API's own words in an error's body, without repeating the body whole."""
+    text = body[:65_536].decode("utf-8", errors="replace")
+    try:
+        found = _find_message(json.loads(text))
+    except (ValueError, RecursionError):
+        found = "" if text.lstrip().startswith("<") else text
+    return " ".join(found.split())[:_MESSAGE_LENGTH]
+
+
+def _find_message(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return _find_message(value[0]) if value else ""
+    if isinstance(value, dict):
+        by_name = {str(name).lower(): inner for name, inner in value.items()}
+        for name in ("message", "errormessage", "error_description", "detail", "errors", "error"):
+            if found := _find_message(by_name.get(name)):
+                return found
+    return ""

@@ -1,0 +1,102 @@
+"""A scroll API in memory: what the reader meets, without the network in between."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from tap_gainsight_px.errors import RefusedError
+from tap_gainsight_px.ordered_pool import OrderedPool
+from tap_gainsight_px.paging import Params
+from tap_gainsight_px.reader import Batch, WindowReader
+from tap_gainsight_px.records import PageDecoder
+from tap_gainsight_px.stream_spec import DateFilter, Paging, StreamSpec, TimeForm
+
+T = TypeVar("T")
+
+EVENTS = StreamSpec(
+    name="custom_events",
+    path="/v1/events/custom",
+    records_key="customEvents",
+    paging=Paging.SCROLL,
+    page_size_max=1_000,
+    primary_keys=("eventId",),
+    replication_key="date",
+    date_filter=DateFilter("date", forms=(TimeForm.EPOCH_MS,)),
+)
+SCHEMA = {"properties": {"date": {"type": ["string", "null"], "format": "date-time"}}}
+
+# What may go wrong with one request, see `ScrollApi._fault`.
+FAULTS = ("well", "expired", "moved on", "repeated", "empty", "too high", "too low", "no count")
+
+
+class ScrollApi:
+    """Answers like PX: a snapshot at the first request, then page after page of it."""
+
+    def __init__(self, records: list[dict[str, Any]], faults: Iterator[str]) -> None:
+        """Hold the records, and what goes wrong request by request (then: nothing)."""
+        self.records = records
+        self.requests: list[Params] = []
+        self._faults = faults
+        self._scrolls: dict[str, tuple[list[dict[str, Any]], int]] = {}
+
+    def get(
+        self,
+        path: str,
+        params: Params,
+        decode: Callable[[bytes], T],
+        *,
+        repeatable: bool = True,
+    ) -> T:
+        """Answer one request."""
+        assert path == EVENTS.path
+        assert repeatable in {True, False}
+        self.requests.append(params)
+        fault = next(self._faults, "well")
+        size = int(params["pageSize"])
+        scroll_id = str(params.get("scrollId") or len(self._scrolls))
+        matches, position = self._scrolls.get(scroll_id, (self._matching(params), 0))
+        if fault == "expired" and "scrollId" in params:
+            raise RefusedError("", path=path, status=404, api_message="no such scroll")
+        if fault == "moved on":
+            position += size
+        if fault == "repeated":
+            position = max(0, position - size)
+        page = [] if fault == "empty" else matches[position : position + size]
+        self._scrolls[scroll_id] = (matches, position + (0 if fault == "empty" else size))
+        total = {"too high": len(matches) + 3, "too low": len(matches) // 2}.get(
+            fault, len(matches)
+        )
+        answer: dict[str, Any] = {"customEvents": page, "scrollId": scroll_id}
+        if fault != "no count":
+            answer["totalHits"] = total
+        return decode(json.dumps(answer).encode())
+
+    def _matching(self, params: Params) -> list[dict[str, Any]]:
+        first, last = str(params["filter"]).split(";")
+        start, end = int(first.removeprefix("date>=")), int(last.removeprefix("date<"))
+        return [record for record in self.records if start <= record["date"] < end]
+
+
+def make_reader(api: ScrollApi, *, page_size: int, window_max_records: int) -> WindowReader:
+    """Set up a reader of the API that never really waits."""
+    return WindowReader(
+        EVENTS,
+        api.get,
+        PageDecoder(EVENTS, SCHEMA),
+        page_size=page_size,
+        window_max_records=window_max_records,
+        wait=lambda _: None,
+    )
+
+
+def run(*jobs: Callable[[], Any]) -> list[Batch]:
+    """Run jobs to their end, as the tap does."""
+    pool: OrderedPool[Batch] = OrderedPool(
+        2, capacity=1_000, weigh=lambda batch: len(batch.rows), check=lambda: None
+    )
+    try:
+        return list(pool.lane(jobs))
+    finally:
+        pool.close()

@@ -1,0 +1,70 @@
+"""The limit on requests is never exceeded, whoever asks and whenever."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_gainsight_px.rate_limit import RateLimit
+
+
+class Clock:
+    """A clock that only moves when somebody waits."""
+
+    def __init__(self) -> None:
+        """Start somewhere that is not zero."""
+        self.seconds = 1_000.0
+
+    def __call__(self) -> float:
+        """Tell the time in seconds."""
+        return self.seconds
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.seconds += seconds
+
+
+@given(
+    limit=st.integers(min_value=1, max_value=200),
+    pauses=st.lists(st.floats(min_value=0, max_value=0.4), min_size=1, max_size=400),
+)
+def test_no_second_ever_holds_more_requests_than_allowed(limit: int, pauses: list[float]) -> None:
+    """Bursts, quiet stretches and everything in between stay within the limit."""
+    clock = Clock()
+    rate_limit = RateLimit(limit, clock=clock, wait=clock.wait)
+    granted = []
+    for pause in pauses:
+        clock.wait(pause if len(granted) % 3 else 0)
+        rate_limit.acquire()
+        granted.append(clock.seconds)
+    for number, moment in enumerate(granted[limit:]):
+        assert moment - granted[number] >= 1.0
+
+
+def test_the_limit_is_used_up_before_anybody_waits() -> None:
+    """Being careful must not cost speed: a burst of the limit's size is granted at once."""
+    clock = Clock()
+    rate_limit = RateLimit(50, clock=clock, wait=clock.wait)
+    for _ in range(50):
+        rate_limit.acquire()
+    assert clock.seconds == 1_000.0
+
+
+@given(seconds=st.floats(min_value=0.01, max_value=900))
+def test_nothing_is_granted_during_a_pause(seconds: float) -> None:
+    """After a 429 everybody waits as long as the API asked for."""
+    clock = Clock()
+    rate_limit = RateLimit(100, clock=clock, wait=clock.wait)
+    rate_limit.pause(seconds)
+    rate_limit.acquire()
+    assert clock.seconds >= 1_000.0 + seconds - 0.001
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
+    """Two workers may be told different times; the later one counts."""
+    clock = Clock()
+    rate_limit = RateLimit(100, clock=clock, wait=clock.wait)
+    rate_limit.pause(60)
+    rate_limit.pause(1)
+    rate_limit.acquire()
+    assert clock.seconds >= 1_059.9

@@ -1,0 +1,141 @@
+"""What is wrong with a configuration is told before the first request, in one line a setting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tap_gainsight_px.errors import SettingsError
+from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings, problems
+from tap_gainsight_px.timestamps import DAY, parse
+
+NOW = parse("2026-03-01T12:00:00.500Z")
+
+
+def read(**config: Any) -> Settings:
+    """Read a configuration the way the tap does."""
+    full = {"api_key": "secret-key", **config}
+    found = problems(full, SETTINGS_SCHEMA, key_required=True)
+    if found:
+        raise SettingsError(*found)
+    return Settings.from_config(full, run_start=NOW)
+
+
+def test_a_key_is_all_that_is_needed() -> None:
+    """Every other setting has the default that the documentation promises."""
+    settings = read()
+    assert settings.api_url == "https://api.aptrinsic.com"
+    assert settings.end == parse("2026-03-01T12:00:00Z")
+    assert settings.start == settings.end - 190 * DAY
+    assert settings.page_size == 1_000
+    assert settings.window == 190 * DAY
+    assert settings.window_max_records == 10_000
+    assert settings.lookback == 3_600_000
+    assert settings.max_workers == 8
+    assert settings.requests_per_second == 100
+    assert settings.max_requests is None
+    assert settings.request_timeout_seconds == 120
+    assert settings.user_agent.startswith("tap-gainsight-px/")
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        ({"window_days": 191}, "window_days must be at most 190, not 191"),
+        ({"window_days": 0}, "window_days must be at least 1, not 0"),
+        ({"page_size": 0}, "page_size must be at least 1, not 0"),
+        ({"page_size": 1_001}, "page_size must be at most 1000, not 1001"),
+        ({"region": "MARS"}, "region must be one of US, EU, US2"),
+        ({"requests_per_second": 201}, "requests_per_second must be at most 200, not 201"),
+        ({"lookback_seconds": -1}, "lookback_seconds must be at least 0, not -1"),
+        ({"max_workers": 0}, "max_workers must be at least 1, not 0"),
+        ({"start_date": "last week"}, "start_date: 'last week' is not an ISO-8601 date"),
+        ({"start_date": "2026-02-01", "end_date": "2026-01-01"}, "must be before end_date"),
+        ({"start_date": "2026-02-01", "end_date": "2026-02-01"}, "must be before end_date"),
+        ({"start_date": "2026-03-02"}, "must be before now"),
+        ({"api_url": "api.aptrinsic.com"}, "api_url must be an address like https://"),
+        ({"api_url": "ftp://api.aptrinsic.com"}, "api_url must be an address like https://"),
+        ({"api_url": "https://me:pw@api.aptrinsic.com"}, "neither a user name"),
+        ({"api_key": "  "}, "api_key is empty"),
+        ({"api_key": "clé"}, "api_key holds characters"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_rule(config: dict[str, Any], line: str) -> None:
+    """The line says which setting, what it must be and what it is."""
+    with pytest.raises(SettingsError) as caught:
+        read(**config)
+    assert line in str(caught.value)
+    assert len(caught.value.lines) == 1
+
+
+def test_every_wrong_setting_is_told_at_once() -> None:
+    """Nobody wants to correct a configuration one run at a time."""
+    with pytest.raises(SettingsError) as caught:
+        read(page_size=0, region="MARS", window_days=500)
+    assert len(caught.value.lines) == 3
+
+
+def test_a_missing_key_is_an_error_only_where_it_is_needed() -> None:
+    """Discovery can do without a key, a sync cannot."""
+    assert problems({}, SETTINGS_SCHEMA, key_required=True) == ["api_key is missing"]
+    assert problems({}, SETTINGS_SCHEMA, key_required=False) == []
+
+
+@pytest.mark.parametrize("wrong", [12345678, ["s3cr3t"], {"key": "s3cr3t"}])
+def test_the_key_is_in_no_error_even_when_it_is_of_the_wrong_type(wrong: object) -> None:
+    """Errors are logged, and logs are read by many."""
+    (line,) = problems({"api_key": wrong}, SETTINGS_SCHEMA, key_required=True)
+    assert line == "api_key must be text"
+
+
+def test_the_key_is_not_in_the_text_of_the_settings() -> None:
+    """Whoever prints the settings must not print the key."""
+    assert "secret-key" not in repr(read())
+
+
+@pytest.mark.parametrize(
+    ("region", "url"),
+    [
+        ("US", "https://api.aptrinsic.com"),
+        ("EU", "https://api-eu.aptrinsic.com"),
+        ("US2", "https://api-us2.aptrinsic.com"),
+    ],
+)
+def test_each_region_has_its_host(region: str, url: str) -> None:
+    """A key works in one data centre only."""
+    assert read(region=region).api_url == url
+
+
+@pytest.mark.parametrize(
+    "given", ["https://px.test", "https://px.test/", "https://px.test/v1", "https://px.test/v1/"]
+)
+def test_a_trailing_version_of_the_address_is_cut_off(given: str) -> None:
+    """People copy the base address from the documentation, where it ends in /v1."""
+    assert read(api_url=given).api_url == "https://px.test"
+
+
+@pytest.mark.parametrize(
+    ("url", "clear"),
+    [
+        ("http://px.example.com", True),
+        ("https://px.example.com", False),
+        ("http://127.0.0.1:8080", False),
+        ("http://localhost:8080", False),
+    ],
+)
+def test_a_key_in_the_clear_is_noticed(url: str, clear: bool) -> None:  # noqa: FBT001
+    """Plain http is for this machine only; elsewhere it is worth a warning."""
+    assert read(api_url=url).sends_key_in_the_clear is clear
+
+
+def test_the_end_is_never_later_than_the_start_of_the_run() -> None:
+    """Nothing can be read that has not happened yet."""
+    assert read(end_date="2030-01-01").end == parse("2026-03-01T12:00:00Z")
+
+
+def test_without_a_start_the_range_goes_back_from_its_end() -> None:
+    """An end in the past alone is a whole range too."""
+    settings = read(end_date="2020-01-01")
+    assert settings.end - settings.start == 190 * DAY
+    assert settings.given_start is None
