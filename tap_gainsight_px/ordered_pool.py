@@ -13,8 +13,8 @@ first and spare workers run ahead. They stop running ahead while `capacity` (in 
 `weigh`) is held in finished results that nobody has taken yet; the job that the consumer is
 waiting for may always begin, so that cannot block for good.
 
-The first error ends the work that lies behind it in the order; what lies before it is still
-done and handed out, and then the error is raised to the consumer.
+The first error of a lane ends the work that lies behind it in that lane; what lies before it is
+still done and handed out, and then the error is raised to the lane's consumer.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class OrderedPool(Generic[T]):
         self._idle = 0
         self._held = 0
         self._awaited: _Source[T] | None = None
-        self._failed_at: tuple[int, ...] | None = None
+        self._failed_at: dict[int, tuple[int, ...]] = {}
         self._abandoned: set[int] = set()
         self._closed = False
 
@@ -163,11 +163,10 @@ class OrderedPool(Generic[T]):
     def _try_next_slot(self) -> _Slot[T] | None:
         while self._sources:
             source = self._sources[0]
-            if source.key[0] in self._abandoned:
+            lane = source.key[0]
+            if lane in self._abandoned or source.key > self._failed_at.get(lane, source.key):
                 heapq.heappop(self._sources)
                 continue
-            if self._failed_at is not None and source.key > self._failed_at:
-                return None
             if self._held >= self._capacity and source is not self._awaited:
                 return None
             slot = source.pull()
@@ -186,8 +185,8 @@ class OrderedPool(Generic[T]):
         with self._changed:
             if error is not None:
                 slot.error = error
-                if self._failed_at is None or slot.key < self._failed_at:
-                    self._failed_at = slot.key
+                lane = slot.key[0]
+                self._failed_at[lane] = min(slot.key, self._failed_at.get(lane, slot.key))
             elif isinstance(outcome, More):
                 more = _Source[T]((*slot.key, 0), iter(outcome.jobs))
                 slot.outcome = more

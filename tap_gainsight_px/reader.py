@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from urllib.parse import quote
 
 from tap_gainsight_px.errors import (
     RangeIgnoredError,
@@ -19,15 +21,15 @@ from tap_gainsight_px.errors import (
 )
 from tap_gainsight_px.ordered_pool import More
 from tap_gainsight_px.paging import first_params, next_params
-from tap_gainsight_px.stream_spec import DateFilter, StreamSpec, TimeForm
-from tap_gainsight_px.timestamps import to_iso_seconds
+from tap_gainsight_px.stream_spec import AskBy, StreamSpec, TimeForm, TimeRange
+from tap_gainsight_px.timestamps import to_iso, to_iso_seconds
 from tap_gainsight_px.windows import Window, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tap_gainsight_px.paging import Params
-    from tap_gainsight_px.records import Page, Row
+    from tap_gainsight_px.records import Page, PageDecoder, Row
 
 T = TypeVar("T")
 
@@ -67,6 +69,10 @@ class Batch:
     """How many records the API announced that did not arrive."""
     subject: str = ""
     """Stream and time range, for messages."""
+    vanished: int = 0
+    """How many parents are not there any more."""
+    position: str | None = None
+    """Where a full table goes on after an interruption: the parent read last."""
 
 
 @dataclass
@@ -76,7 +82,7 @@ class _Walk:
     announced: int | None = None
     arrived: int = 0
     outside: int = 0
-    rows: dict[Any, Row] = field(default_factory=dict)
+    rows: dict[tuple[Any, ...], Row] = field(default_factory=dict)
 
     def add(self, page: Page, window: Window | None) -> int:
         """Take in a page; return how many of its records are new."""
@@ -85,8 +91,7 @@ class _Walk:
         before = len(self.rows)
         for row in page.rows:
             self.arrived += 1
-            # A record without a key is never taken for another one.
-            self.rows[row.key or self.arrived] = row
+            self.rows[row.key] = row
             if window and row.date is not None and not window.start <= row.date <= window.end:
                 self.outside += 1
         return len(self.rows) - before
@@ -117,7 +122,7 @@ class WindowReader:
         self,
         spec: StreamSpec,
         get: Get,
-        decode: Callable[[bytes], Page],
+        decode: PageDecoder,
         *,
         page_size: int,
         window_max_records: int,
@@ -140,22 +145,34 @@ class WindowReader:
         self._max_records = window_max_records
         self._wait = wait
 
-    def job(self, window: Window | None, form: TimeForm) -> Callable[[], Batch | More[Batch]]:
-        """Return the job that reads one window (None: everything the endpoint has)."""
-        return lambda: self._read(window, form)
+    def job(
+        self, window: Window | None, form: TimeForm = TimeForm.ISO, *, parent: str | None = None
+    ) -> Callable[[], Batch | More[Batch]]:
+        """Return the job that reads one window.
 
-    def _read(self, window: Window | None, form: TimeForm) -> Batch | More[Batch]:
-        subject = f"{self.spec.name} {window}" if window else self.spec.name
+        Args:
+            window: The stretch of time; None for everything the endpoint has.
+            form: How times are written in a filter.
+            parent: The record of the parent stream that is asked about. One that the API does
+                not know any more (404) has no records.
+        """
+        return lambda: self._read(_Question(self.spec, window, form, parent))
+
+    def _read(self, question: _Question) -> Batch | More[Batch]:
         try:
-            return self._read_until_whole(window, form, subject)
+            return self._read_until_whole(question)
+        except RefusedError as error:
+            if question.parent is not None and error.status == 404:  # noqa: PLR2004
+                return Batch([], subject=question.subject, vanished=1)
+            error.during(question.subject)
+            raise
         except TapError as error:
-            error.during(subject)
+            error.during(question.subject)
             raise
 
-    def _read_until_whole(
-        self, window: Window | None, form: TimeForm, subject: str
-    ) -> Batch | More[Batch]:
-        seen: dict[Any, Row] = {}
+    def _read_until_whole(self, question: _Question) -> Batch | More[Batch]:
+        subject = question.subject
+        seen: dict[tuple[Any, ...], Row] = {}
         last = _Walk()
         trouble: TapError | None = None
         for reading in range(READINGS):
@@ -165,7 +182,7 @@ class WindowReader:
             # Other page edges on another reading: a fault tied to a page then shows as one.
             page_size = max(1, self.page_size - reading)
             try:
-                walk = self._walk(window, form, page_size)
+                walk = self._walk(question, page_size)
             except (ScrollLostError, RangeIgnoredError) as error:
                 trouble = error
                 logger.warning("%s: %s; reading it again", subject, error)
@@ -174,7 +191,7 @@ class WindowReader:
                 return walk
             seen.update(walk.rows)
             if not walk.missing:
-                return self._batch(walk, window, subject)
+                return self._batch(walk, question)
             if walk.arrived >= (walk.announced or 0) and len(walk.rows) == len(last.rows):
                 logger.warning(
                     "%s: the API holds %d records twice; each was read once",
@@ -182,7 +199,7 @@ class WindowReader:
                     walk.missing,
                 )
                 walk.announced = len(walk.rows)
-                return self._batch(walk, window, subject)
+                return self._batch(walk, question)
             last, trouble = walk, None
             logger.warning(
                 "%s: %d of %d announced records are missing; reading it again",
@@ -194,34 +211,34 @@ class WindowReader:
             message = f"{trouble.message}, {READINGS} times in a row; run again later"
             raise WindowError(message) from trouble
         last.rows = seen
-        return self._batch(last, window, subject)
+        return self._batch(last, question)
 
-    def _batch(self, walk: _Walk, window: Window | None, subject: str) -> Batch:
+    def _batch(self, walk: _Walk, question: _Question) -> Batch:
+        window = question.window
         return Batch(
-            rows=walk.in_order(window),
-            read_to=window.end if window else None,
+            rows=walk.in_order(question.checked_window),
+            # What a child gives is only complete with what its siblings give.
+            read_to=window.end if window and question.parent is None else None,
             missing=walk.missing,
-            subject=subject,
+            subject=question.subject,
         )
 
-    def _walk(self, window: Window | None, form: TimeForm, page_size: int) -> _Walk | More[Batch]:
+    def _walk(self, question: _Question, page_size: int) -> _Walk | More[Batch]:
         """Go from the first page to the last, or split the window."""
         spec = self.spec
-        params: Params | None = {
-            **range_params(spec.date_filter, window, form),
-            **first_params(spec.paging, spec.page_size_max and page_size),
-        }
+        paging = first_params(spec.paging, spec.page_size_max and page_size)
+        params: Params | None = {**question.params, **paging}
         walk = _Walk()
         without_news = 0
         while params is not None:
-            page = self.page(params, announced=walk.announced)
-            news = walk.add(page, window)
+            page = self.page(params, question, announced=walk.announced)
+            news = walk.add(page, question.checked_window)
             if walk.outside:
                 message = "the API answers with records outside the range asked for"
                 raise RangeIgnoredError(message)
-            if parts := self._parts(walk, page, window, page_size):
-                logger.debug("%s %s: in %d parts", spec.name, window, len(parts))
-                return More([self.job(part, form) for part in parts])
+            if parts := self._parts(walk, page, question.checked_window, page_size):
+                logger.debug("%s: in %d parts", question.subject, len(parts))
+                return More([self.job(part, question.form) for part in parts])
             without_news = 0 if news else without_news + 1
             if without_news >= PAGES_WITHOUT_NEWS:
                 if len(page.rows) < page_size:
@@ -231,23 +248,27 @@ class WindowReader:
             params = next_params(spec.paging, params, page, records_missing=bool(walk.missing))
         return walk
 
-    def page(self, params: Params, *, announced: int | None = None) -> Page:
+    def page(
+        self, params: Params, question: _Question | None = None, *, announced: int | None = None
+    ) -> Page:
         """Read one page.
 
         Args:
-            params: Parameters of the request.
+            params: Parameters of the request, besides those of the stream itself.
+            question: What is asked for; None for the endpoint as a whole.
             announced: How many records the first page of this walk announced.
 
         Raises:
             ScrollLostError: The scroll is gone, or may have moved on unseen.
             RequestError: The page cannot be had.
         """
+        question = question or _Question(self.spec)
         in_scroll = "scrollId" in params
         try:
             return self._get(
-                self.spec.path,
-                params,
-                self._decode,
+                question.path,
+                {**self.spec.params, **params},
+                partial(self._decode, adds=question.adds),
                 # Without a count nothing would tell that a scroll has moved on by itself.
                 repeatable=not in_scroll or announced is not None,
             )
@@ -274,22 +295,67 @@ class WindowReader:
         return []
 
 
+@dataclass(frozen=True)
+class _Question:
+    """What is asked of an endpoint: a stretch of time, a parent, both or neither."""
+
+    spec: StreamSpec
+    window: Window | None = None
+    form: TimeForm = TimeForm.ISO
+    parent: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """Name of what is asked for, for messages."""
+        parts = (self.spec.name, self.parent, self.window)
+        return " ".join(str(part) for part in parts if part is not None)
+
+    @property
+    def path(self) -> str:
+        parent = self.spec.parent
+        if parent is None or self.parent is None:
+            return self.spec.path
+        return self.spec.path.replace(f"{{{parent.name}}}", quote(self.parent, safe=""))
+
+    @property
+    def params(self) -> Params:
+        parent = self.spec.parent
+        named = {} if parent is None or parent.in_path else {parent.name: self.parent or ""}
+        return {**named, **range_params(self.spec.time_range, self.window, self.form)}
+
+    @property
+    def checked_window(self) -> Window | None:
+        """The window, where each record has a date that must lie in it."""
+        sums = self.spec.time_range and self.spec.time_range.sums
+        return None if sums else self.window
+
+    @property
+    def adds(self) -> dict[str, str]:
+        """Fields that tell what was asked, where the record itself does not."""
+        adds = {}
+        if self.spec.parent is not None and self.parent is not None:
+            adds[self.spec.parent.name] = self.parent
+        if self.window is not None and self.checked_window is None:
+            adds["dateRangeStart"] = to_iso(self.window.start)
+            adds["dateRangeEnd"] = to_iso(self.window.end)
+        return adds
+
+
 def range_params(
-    date_filter: DateFilter | None, window: Window | None, form: TimeForm
+    time_range: TimeRange | None, window: Window | None, form: TimeForm
 ) -> dict[str, str | int]:
     """Return the parameters that ask for one window."""
-    if date_filter is None or window is None:
+    if time_range is None or window is None:
         return {}
-    start, end = (write_time(time, form) for time in (window.start, window.end))
-    params: dict[str, str | int] = {
-        "filter": f"{date_filter.field}>={start};{date_filter.field}<{end}"
-    }
-    if date_filter.also_range_params:
-        params["dateRangeStart"] = str(window.start)
-        params["dateRangeEnd"] = str(window.end)
+    params: dict[str, str | int] = {}
+    if time_range.ask_by is not AskBy.RANGE:
+        start, end = (_write_time(time, form) for time in (window.start, window.end))
+        params["filter"] = f"{time_range.field}>={start};{time_range.field}<{end}"
+    if time_range.ask_by is not AskBy.FILTER:
+        params["dateRangeStart"] = window.start
+        params["dateRangeEnd"] = window.end
     return params
 
 
-def write_time(milliseconds: int, form: TimeForm) -> str:
-    """Write a time the way an endpoint wants it."""
+def _write_time(milliseconds: int, form: TimeForm) -> str:
     return to_iso_seconds(milliseconds) if form is TimeForm.ISO else str(milliseconds)

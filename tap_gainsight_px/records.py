@@ -7,6 +7,7 @@ keep their digits.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,8 +26,8 @@ class Row(NamedTuple):
 
     date: int | None
     """Replication value in epoch milliseconds; None without one."""
-    key: tuple[Any, ...] | None
-    """Values of the primary keys; None when one of them is missing."""
+    key: tuple[Any, ...]
+    """What tells this record from another one: as a rule the values of its primary keys."""
     record: dict[str, Any]
 
 
@@ -54,14 +55,21 @@ class PageDecoder:
         self._records_key = spec.records_key
         self._primary_keys = spec.primary_keys
         self._replication_key = spec.replication_key
+        self._row_id_of = spec.row_id_of
         self._times = _time_fields(schema)
 
-    def __call__(self, body: bytes) -> Page:
+    def __call__(self, body: bytes, adds: Mapping[str, Any] | None = None) -> Page:
         """Decode one answer.
+
+        Args:
+            body: The bytes; none at all when the API says that there is nothing (HTTP 204).
+            adds: Fields to put into each record that does not have them.
 
         Raises:
             ValueError: The bytes are not the JSON that this endpoint answers with.
         """
+        if not body:
+            return Page([])
         answer = _parse_json(body)
         if not isinstance(answer, dict):
             answer = {} if self._records_key else {"": answer}
@@ -78,18 +86,30 @@ class PageDecoder:
         scroll_id = answer.get("scrollId")
         is_last = answer.get("isLastPage")
         return Page(
-            rows=[self._row(record) for record in records],
+            rows=[self._row(record, adds or {}) for record in records],
             total_hits=total_hits,
             scroll_id=str(scroll_id) if scroll_id else None,
             is_last=is_last if isinstance(is_last, bool) else None,
         )
 
-    def _row(self, record: dict[str, Any]) -> Row:
+    def _row(self, record: dict[str, Any], adds: Mapping[str, Any]) -> Row:
         date = None if self._replication_key is None else _to_ms(record.get(self._replication_key))
         _rewrite_times(record, self._times)
-        values = tuple(record.get(name) for name in self._primary_keys)
-        key = None if None in values else values
+        for name, value in adds.items():
+            if record.get(name) is None:
+                record[name] = value
+        if self._row_id_of:
+            record["rowId"] = _digest([record.get(name) for name in self._row_id_of])
+        key = tuple(record.get(name) for name in self._primary_keys)
+        if None in key:
+            # Without a key only the whole record tells it from another one.
+            key = (None, _digest(record))
         return Row(date, key, record)
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _parse_json(body: bytes) -> Any:

@@ -134,6 +134,22 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         description="Longest time one request may take.",
     ),
     th.Property(
+        "skip_forbidden_streams",
+        th.BooleanType,
+        default=False,
+        title="Skip forbidden streams",
+        description="Leave out streams that the key may not read (403) and name them at the end, "
+        "instead of failing.",
+    ),
+    th.Property(
+        "emit_activate_version_messages",
+        th.BooleanType,
+        default=True,
+        title="Emit ACTIVATE_VERSION",
+        description="After a full table, let the loader delete or mark the rows that are not in "
+        "PX any more.",
+    ),
+    th.Property(
         "user_agent",
         th.StringType,
         title="User agent",
@@ -194,6 +210,8 @@ class Settings:
     requests_per_second: int
     max_requests: int | None
     request_timeout_seconds: int
+    skip_forbidden_streams: bool
+    emit_activate_version_messages: bool
     user_agent: str
     run_start: int
 
@@ -233,6 +251,8 @@ class Settings:
             requests_per_second=config["requests_per_second"],
             max_requests=config.get("max_requests"),
             request_timeout_seconds=config["request_timeout_seconds"],
+            skip_forbidden_streams=config["skip_forbidden_streams"],
+            emit_activate_version_messages=config["emit_activate_version_messages"],
             user_agent=config.get("user_agent") or f"{PACKAGE}/{get_package_version(PACKAGE)}",
             run_start=limit,
         )

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Paging(enum.Enum):
@@ -18,30 +22,72 @@ class Paging(enum.Enum):
 
 
 class TimeForm(enum.Enum):
-    """How an endpoint wants a time written."""
+    """How an endpoint wants a time written in its `filter` parameter."""
 
     ISO = "iso"
     EPOCH_MS = "epoch_ms"
 
 
+class AskBy(enum.Enum):
+    """Which parameters ask for a time range."""
+
+    FILTER = "filter"
+    """Terms of the `filter` parameter: `{field}>=start;{field}<end`."""
+    RANGE = "range"
+    """`dateRangeStart` and `dateRangeEnd`, in epoch milliseconds."""
+    BOTH = "both"
+
+
+class Sums(enum.Enum):
+    """The stretch of time that one record sums up, where it is not about one moment."""
+
+    DAY = "day"
+    """A whole day, UTC."""
+    WEEK = "week"
+    """Monday to Monday, UTC."""
+
+
 @dataclass(frozen=True)
-class DateFilter:
-    """A time range as terms of the `filter` parameter: `{field}>=start;{field}<end`.
+class TimeRange:
+    """How an endpoint is asked for a stretch of time.
 
     Attributes:
         field: The record's field that the range is about.
-        forms: How the times are written. With more than one, the tap tries which one works.
+        ask_by: Which parameters ask for it.
+        forms: How the times are written in a filter. With more than one, the tap tries which one
+            works.
         max_days: Longest range that one call may ask for; None for no limit.
-        also_range_params: Send `dateRangeStart` and `dateRangeEnd` (epoch milliseconds) as well.
         documented: Whether the API documents the field as filterable. If not, the tap verifies
             that the filter works before it relies on it.
+        sums: Set where records are sums over the range asked for: its ends are then put into the
+            record as `dateRangeStart` and `dateRangeEnd`.
     """
 
     field: str
+    ask_by: AskBy = AskBy.FILTER
     forms: tuple[TimeForm, ...] = (TimeForm.ISO,)
     max_days: int | None = 190
-    also_range_params: bool = False
     documented: bool = True
+    sums: Sums | None = None
+
+
+@dataclass(frozen=True)
+class Parent:
+    """What a stream is asked for one by one.
+
+    Attributes:
+        stream: Name of the stream whose records are asked about.
+        field: Field of the parent's record that names it in the request.
+        name: What it is called in the child's path or parameter, and in the child's record.
+        in_path: Whether it stands in the path as `{name}`; else it is a parameter.
+        many: Whether there may be so many that the log says how many requests it will take.
+    """
+
+    stream: str
+    field: str
+    name: str
+    in_path: bool = True
+    many: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,8 +103,13 @@ class StreamSpec:
         page_size_max: Most records the endpoint gives on one page; None without paging.
         primary_keys: Key of a record.
         replication_key: Field that incremental syncs go by; None for a full table.
-        date_filter: How a time range is asked for; None when the endpoint has none.
+        row_id_of: Fields that tell the records of this stream apart but may be missing, which no
+            database takes in a key. A digest of them is put into the record as `rowId`.
+        params: Parameters of every request.
+        time_range: How a stretch of time is asked for; None when the endpoint has no range.
+        parent: Set where the endpoint is asked once for each record of another stream.
         attributes_path: Path that tells the types of `customAttributes`; None without any.
+        selected_by_default: Whether the stream is read when nobody has chosen.
     """
 
     name: str
@@ -68,5 +119,9 @@ class StreamSpec:
     page_size_max: int | None
     primary_keys: tuple[str, ...]
     replication_key: str | None = None
-    date_filter: DateFilter | None = None
+    row_id_of: tuple[str, ...] = ()
+    params: Mapping[str, str | int] = field(default_factory=dict)
+    time_range: TimeRange | None = None
+    parent: Parent | None = None
     attributes_path: str | None = None
+    selected_by_default: bool = True

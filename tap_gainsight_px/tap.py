@@ -115,7 +115,8 @@ class TapGainsightPx(Tap):
             check=self._stop.check,
         )
         transport = Transport(settings, rate_limit, self._stop.wait)
-        return Run(settings, transport.get, pool, self._stop)
+        specs = {spec.name: spec for spec in STREAMS}
+        return Run(settings, transport.get, pool, self._stop, specs)
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take in the STATE of an earlier run.
@@ -134,6 +135,12 @@ class TapGainsightPx(Tap):
         """
         run = self._run
         run.pool.close()
+        if run.forbidden:
+            self.logger.warning(
+                "Skipped, because the key may not read them: %s. Give it the Read permission in PX "
+                "(Administration → REST API), or deselect them",
+                ", ".join(run.forbidden),
+            )
         if run.shortfalls:
             raise shortfall_error(run.shortfalls)
 

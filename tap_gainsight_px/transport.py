@@ -122,7 +122,7 @@ class Transport:
         try:
             status, headers, body = self._send(path, params)
             _check_status(path, status, headers, body)
-            return _decoded(path, body, decode)
+            return _decoded(path, status, body, decode)
         except RateLimitedError as error:
             self._rate_limit.pause(error.retry_after or _PAUSE_WITHOUT_RETRY_AFTER_SECONDS)
             raise
@@ -226,16 +226,19 @@ def _read(path: str, response: requests.Response, deadline: float) -> bytes:
     return b"".join(chunks)
 
 
-def _decoded(path: str, body: bytes, decode: Callable[[bytes], T]) -> T:
+def _decoded(path: str, status: int, body: bytes, decode: Callable[[bytes], T]) -> T:
+    is_empty = not body and status != requests.codes.no_content
     try:
-        return decode(body)
+        if not is_empty:
+            return decode(body)
+        reason = "it is empty"
     except (ValueError, RecursionError) as error:
-        kind = "an HTML page" if body.lstrip()[:1] == b"<" else f"{len(body)} bytes"
-        raise AnswerLostError(
-            f"HTTP 200, but {kind} instead of the JSON expected: {str(error)[:_MESSAGE_LENGTH]}",
-            path=path,
-            advice="If it stays like this, check api_url and any proxy in between",
-        ) from error
+        reason = "it is an HTML page" if body.lstrip()[:1] == b"<" else str(error)
+    raise AnswerLostError(
+        f"HTTP {status}, but the answer is not the JSON expected: {reason[:_MESSAGE_LENGTH]}",
+        path=path,
+        advice="If it stays like this, check api_url and any proxy in between",
+    )
 
 
 def _check_status(path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:

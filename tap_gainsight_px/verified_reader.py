@@ -8,12 +8,13 @@ Records without a date are read that way too: no filter can find them.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tap_gainsight_px.errors import RefusedError, ScrollLostError, TapError, WindowError
+from tap_gainsight_px.errors import RefusedError, TapError
+from tap_gainsight_px.full_read import FullRead
 from tap_gainsight_px.ordered_pool import More
-from tap_gainsight_px.paging import first_params, next_params
-from tap_gainsight_px.reader import PAGES_WITHOUT_NEWS, READINGS, Batch, WindowReader, range_params
+from tap_gainsight_px.paging import first_params
+from tap_gainsight_px.reader import Batch, WindowReader, range_params
 from tap_gainsight_px.timestamps import DAY, SECOND, floor_second, parse, to_iso_seconds
 from tap_gainsight_px.windows import Window
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from tap_gainsight_px.paging import Params
     from tap_gainsight_px.records import Page, Row
-    from tap_gainsight_px.stream_spec import DateFilter, TimeForm
+    from tap_gainsight_px.stream_spec import TimeForm, TimeRange
 
 logger = logging.getLogger(__name__)
 
@@ -35,15 +36,15 @@ _SAMPLE_SIZE = 25
 class VerifiedReader:
     """Reads what has changed in a stretch of time, with the filter or without it."""
 
-    def __init__(self, reader: WindowReader, date_filter: DateFilter) -> None:
+    def __init__(self, reader: WindowReader, time_range: TimeRange) -> None:
         """Prepare for one stream.
 
         Args:
             reader: Reads windows of the stream.
-            date_filter: The filter to verify.
+            time_range: The filter to verify.
         """
         self._reader = reader
-        self._filter = date_filter
+        self._filter = time_range
         self._name = reader.spec.name
 
     def job(
@@ -153,12 +154,12 @@ class VerifiedReader:
     def _read_all(
         self, wanted: Callable[[Row], bool], read_to: int | None
     ) -> Callable[[], Batch | More[Batch]]:
-        return _FullRead(self._reader, wanted, read_to).next_page
+        return FullRead(self._reader, wanted, read_to).next_page
 
 
 def _is_known(row: Row) -> bool:
     """Whether a record can be looked for by its date, and recognised."""
-    return row.date is not None and row.key is not None
+    return row.date is not None and row.key[0] is not None
 
 
 def _is_cut(page: Page) -> bool:
@@ -168,108 +169,3 @@ def _is_cut(page: Page) -> bool:
 
 def _changed(row: Row, start: int | None) -> bool:
     return row.date is None or start is None or row.date >= start
-
-
-class _FullRead:
-    """Reads everything an endpoint has, page by page, and hands on each record once.
-
-    One page leads to the next, so only one thread at a time is in here.
-    """
-
-    def __init__(
-        self, reader: WindowReader, wanted: Callable[[Row], bool], read_to: int | None
-    ) -> None:
-        self._reader = reader
-        self._wanted = wanted
-        self._read_to = read_to
-        # Page by page means that what was handed on cannot be taken back when the scroll is lost
-        # and everything is read again. So the keys are remembered, and only the keys.
-        self._seen: set[Any] = set()
-        self._seen_before = -1
-        self._readings = 0
-        self._restart()
-
-    def _restart(self) -> None:
-        spec = self._reader.spec
-        size = max(1, self._reader.page_size - self._readings)
-        self._params: Params = first_params(spec.paging, size)
-        self._announced: int | None = None
-        self._arrived = 0
-        self._unkeyed = 0
-        self._without_news = 0
-        self._readings += 1
-
-    def next_page(self) -> Batch | More[Batch]:
-        """Read one page; return its records and the job for what comes after it."""
-        try:
-            return self._next_page()
-        except TapError as error:
-            error.during(self._reader.spec.name)
-            raise
-
-    def _next_page(self) -> Batch | More[Batch]:
-        name = self._reader.spec.name
-        try:
-            page = self._reader.page(self._params, announced=self._announced)
-            rows = self._new_rows(page)
-        except ScrollLostError as error:
-            if self._readings >= READINGS:
-                message = f"{error.message}, {READINGS} times in a row; run again later"
-                raise WindowError(message) from error
-            logger.warning("%s: %s; reading it again", name, error)
-            return self._again([])
-        if self._announced is None:
-            self._announced = page.total_hits
-        self._arrived += len(page.rows)
-        following = next_params(
-            self._reader.spec.paging,
-            self._params,
-            page,
-            records_missing=bool(self._missing and page.rows),
-        )
-        if following is not None:
-            self._params = following
-            return More([lambda: Batch(rows, subject=name), self.next_page])
-        return self._end(rows)
-
-    def _new_rows(self, page: Page) -> list[Row]:
-        new = [row for row in page.rows if self._is_new(row)]
-        # A reading after the first starts with pages of known records.
-        if page.rows and not new and self._readings == 1:
-            self._without_news += 1
-        if self._without_news >= PAGES_WITHOUT_NEWS:
-            message = "the scroll gives the same records over and over"
-            raise ScrollLostError(message)
-        return [row for row in new if self._wanted(row)]
-
-    def _is_new(self, row: Row) -> bool:
-        if row.key is None:
-            self._unkeyed += 1
-            return True
-        before = len(self._seen)
-        self._seen.add(row.key[0] if len(row.key) == 1 else row.key)
-        return len(self._seen) > before
-
-    @property
-    def _missing(self) -> int:
-        return max(0, (self._announced or 0) - len(self._seen) - self._unkeyed)
-
-    def _end(self, rows: list[Row]) -> Batch | More[Batch]:
-        name = self._reader.spec.name
-        doubled = self._arrived >= (self._announced or 0) and len(self._seen) == self._seen_before
-        missing = 0 if doubled else self._missing
-        if missing and self._readings < READINGS:
-            logger.warning(
-                "%s: %d of %s announced records are missing; reading it again",
-                name,
-                missing,
-                self._announced,
-            )
-            return self._again(rows)
-        return Batch(rows, read_to=self._read_to, missing=missing, subject=name)
-
-    def _again(self, rows: list[Row]) -> More[Batch]:
-        self._seen_before = len(self._seen)
-        self._restart()
-        subject = self._reader.spec.name
-        return More([lambda: Batch(rows, subject=subject), self.next_page])

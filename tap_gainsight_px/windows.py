@@ -50,6 +50,20 @@ def cut(start: int, end: int, widest: int) -> list[Window]:
     return [Window(at, min(at + step, end)) for at in range(start, end, step)]
 
 
+def cut_aligned(start: int, end: int, step: int, first: int) -> list[Window]:
+    """Cut the time around `[start, end)` into windows that begin at `first`, plus whole steps.
+
+    The earliest begins at or before `start`; the latest is not over yet when it is cut at `end`.
+
+    Args:
+        start: Inclusive, epoch milliseconds on a whole second.
+        end: Exclusive, epoch milliseconds on a whole second.
+        step: Width in milliseconds, whole seconds.
+        first: A moment at which a window begins, epoch milliseconds.
+    """
+    return cut(start - (start - first) % step, end, step) if start < end else []
+
+
 def split(window: Window, parts: int) -> list[Window]:
     """Split a window into up to `parts` of (nearly) equal width, none under one second."""
     parts = max(1, min(parts, window.seconds))

@@ -11,7 +11,7 @@ from tap_gainsight_px.ordered_pool import OrderedPool
 from tap_gainsight_px.paging import Params
 from tap_gainsight_px.reader import Batch, WindowReader
 from tap_gainsight_px.records import PageDecoder
-from tap_gainsight_px.stream_spec import DateFilter, Paging, StreamSpec, TimeForm
+from tap_gainsight_px.stream_spec import TimeRange, Paging, StreamSpec, TimeForm
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ EVENTS = StreamSpec(
     page_size_max=1_000,
     primary_keys=("eventId",),
     replication_key="date",
-    date_filter=DateFilter("date", forms=(TimeForm.EPOCH_MS,)),
+    time_range=TimeRange("date", forms=(TimeForm.EPOCH_MS,)),
 )
 SCHEMA = {"properties": {"date": {"type": ["string", "null"], "format": "date-time"}}}
 

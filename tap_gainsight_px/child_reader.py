@@ -1,0 +1,109 @@
+"""Reads a stream that is asked for once for each record of another stream."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from tap_gainsight_px.errors import TapError, WindowError
+from tap_gainsight_px.full_read import FullRead
+from tap_gainsight_px.ordered_pool import More
+from tap_gainsight_px.reader import Batch, WindowReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tap_gainsight_px.stream_spec import Parent
+    from tap_gainsight_px.windows import Window
+
+logger = logging.getLogger(__name__)
+
+_REQUESTS_A_DAY = 1_000_000
+
+
+class ChildReader:
+    """Asks about each parent in turn, in the order of their ids."""
+
+    def __init__(self, reader: WindowReader, parents: WindowReader, parent: Parent) -> None:
+        """Prepare for one stream.
+
+        Args:
+            reader: Reads the child stream.
+            parents: Reads the parent stream.
+            parent: What leads from one to the other.
+        """
+        self._reader = reader
+        self._parents = parents
+        self._parent = parent
+        self._name = reader.spec.name
+
+    def job(
+        self, ranges: Sequence[Window] | None, after: str | None = None
+    ) -> Callable[[], Batch | More[Batch]]:
+        """Return the job that reads the children of all parents.
+
+        Args:
+            ranges: Stretches of time to ask each parent about; None where there are none.
+            after: The parent that an interrupted run has read last; only for a stream without
+                ranges. Its results are then numbered by `Batch.position`.
+        """
+        return lambda: self._plan(ranges, after)
+
+    def _plan(self, ranges: Sequence[Window] | None, after: str | None) -> More[Batch]:
+        try:
+            ids = sorted(self._ids())
+        except TapError as error:
+            error.during(self._name)
+            raise
+        if after is not None:
+            ids = [one for one in ids if one > after]
+            logger.info("%s: going on after %s, %d to go", self._name, after, len(ids))
+        requests = len(ids) * (1 if ranges is None else len(ranges))
+        level = logging.WARNING if self._parent.many else logging.INFO
+        logger.log(
+            level,
+            "%s: %d requests, one for each of %d %s%s: %.1f %% of the daily million",
+            self._name,
+            requests,
+            len(ids),
+            self._parent.stream,
+            "" if ranges is None else f" and {len(ranges)} ranges",
+            100 * requests / _REQUESTS_A_DAY,
+        )
+        return More(self._one_by_one(ids) if ranges is None else self._by_range(ids, ranges))
+
+    def _ids(self) -> set[str]:
+        """Read the parents page by page, and keep their ids only."""
+        reading = FullRead(self._parents, lambda _: True, None)
+        ids: set[str] = set()
+        for batch in _run_here(reading.next_page):
+            if batch.missing:
+                message = f"{batch.missing} announced {self._parent.stream} never arrived"
+                raise WindowError(message)
+            values = (row.record.get(self._parent.field) for row in batch.rows)
+            ids.update(str(value) for value in values if value is not None)
+        return ids
+
+    def _one_by_one(self, ids: list[str]) -> Iterator[Callable[[], Batch | More[Batch]]]:
+        for one in ids:
+            yield self._reader.job(None, parent=one)
+            yield lambda one=one: Batch([], position=one)  # type: ignore[misc]
+
+    def _by_range(
+        self, ids: list[str], ranges: Sequence[Window]
+    ) -> Iterator[Callable[[], Batch | More[Batch]]]:
+        for window in ranges:
+            for one in ids:
+                yield self._reader.job(window, parent=one)
+            yield lambda end=window.end: Batch([], read_to=end)  # type: ignore[misc]
+
+
+def _run_here(job: Callable[[], Batch | More[Batch]]) -> Iterator[Batch]:
+    """Run a job and those that take its place, one after another in this thread."""
+    jobs = [job]
+    while jobs:
+        outcome = jobs.pop()()
+        if isinstance(outcome, More):
+            jobs.extend(reversed(list(outcome.jobs)))
+        else:
+            yield outcome
