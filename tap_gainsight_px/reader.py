@@ -158,6 +158,12 @@ class WindowReader:
         """
         return lambda: self._read(_Question(self.spec, window, form, parent))
 
+    def sample(self, window: Window, form: TimeForm) -> list[Row]:
+        """Read the first page of a window, whatever else it holds."""
+        question = _Question(self.spec, window, form)
+        paging = first_params(self.spec.paging, self.page_size)
+        return self.page({**question.params, **paging}, question).rows
+
     def _read(self, question: _Question) -> Batch | More[Batch]:
         try:
             return self._read_until_whole(question)
@@ -321,7 +327,10 @@ class _Question:
     def params(self) -> Params:
         parent = self.spec.parent
         named = {} if parent is None or parent.in_path else {parent.name: self.parent or ""}
-        return {**named, **range_params(self.spec.time_range, self.window, self.form)}
+        params = range_params(self.spec.time_range, self.window, self.form)
+        if self.spec.event_name is not None:
+            params["filter"] = f"{params['filter']};eventName=={self.spec.event_name}"
+        return {**named, **params}
 
     @property
     def checked_window(self) -> Window | None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tap_gainsight_px.drift import Drift
+from tap_gainsight_px.event_tables import lift_attributes
 from tap_gainsight_px.timestamps import parse, to_iso
 
 if TYPE_CHECKING:
@@ -45,18 +47,23 @@ class Page:
 class PageDecoder:
     """Turns the bytes of an answer into a `Page` of one stream."""
 
-    def __init__(self, spec: StreamSpec, schema: Mapping[str, Any]) -> None:
+    def __init__(
+        self, spec: StreamSpec, schema: Mapping[str, Any], *, drop_unknown: bool = False
+    ) -> None:
         """Prepare for one stream.
 
         Args:
             spec: The stream.
             schema: Its JSON Schema, which names the fields that are times.
+            drop_unknown: Whether fields that the schema does not know are left out.
         """
         self._records_key = spec.records_key
         self._primary_keys = spec.primary_keys
         self._replication_key = spec.replication_key
         self._row_id_of = spec.row_id_of
         self._times = _time_fields(schema)
+        self._drift = Drift(spec.name, schema, drop_unknown=drop_unknown)
+        self._lifts_attributes = spec.event_name is not None
 
     def __call__(self, body: bytes, adds: Mapping[str, Any] | None = None) -> Page:
         """Decode one answer.
@@ -94,6 +101,9 @@ class PageDecoder:
 
     def _row(self, record: dict[str, Any], adds: Mapping[str, Any]) -> Row:
         date = None if self._replication_key is None else _to_ms(record.get(self._replication_key))
+        if self._lifts_attributes:
+            lift_attributes(record)
+        self._drift.mend(record)
         _rewrite_times(record, self._times)
         for name, value in adds.items():
             if record.get(name) is None:
@@ -137,15 +147,8 @@ def _to_ms(value: Any) -> int | None:
 
 
 def _time_text(value: Any) -> Any:
-    """Write epoch milliseconds as RFC 3339 text; leave what is not a time as it is."""
-    if isinstance(value, Decimal) and value == value.to_integral_value():
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        return value
-    try:
-        return to_iso(value)
-    except ValueError:
-        return value
+    """Write epoch milliseconds as RFC 3339 text; leave what is text already."""
+    return value if isinstance(value, str) else to_iso(int(value))
 
 
 # Which fields of a record are times: None for one that is, else the fields inside it.

@@ -134,6 +134,22 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         description="Longest time one request may take.",
     ),
     th.Property(
+        "custom_event_streams",
+        th.ArrayType(th.StringType),
+        default=[],
+        title="Custom event streams",
+        description="Names of custom events that each become a stream of their own, with their "
+        "attributes as typed columns.",
+    ),
+    th.Property(
+        "unknown_fields",
+        th.StringType(allowed_values=["pass", "report"]),
+        default="pass",
+        title="Unknown fields",
+        description="Fields that the schema does not know: pass them on, or leave them out and "
+        "report each once by name.",
+    ),
+    th.Property(
         "skip_forbidden_streams",
         th.BooleanType,
         default=False,
@@ -210,6 +226,8 @@ class Settings:
     requests_per_second: int
     max_requests: int | None
     request_timeout_seconds: int
+    custom_event_streams: tuple[str, ...]
+    drop_unknown_fields: bool
     skip_forbidden_streams: bool
     emit_activate_version_messages: bool
     user_agent: str
@@ -251,6 +269,8 @@ class Settings:
             requests_per_second=config["requests_per_second"],
             max_requests=config.get("max_requests"),
             request_timeout_seconds=config["request_timeout_seconds"],
+            custom_event_streams=tuple(config["custom_event_streams"]),
+            drop_unknown_fields=config["unknown_fields"] == "report",
             skip_forbidden_streams=config["skip_forbidden_streams"],
             emit_activate_version_messages=config["emit_activate_version_messages"],
             user_agent=config.get("user_agent") or f"{PACKAGE}/{get_package_version(PACKAGE)}",

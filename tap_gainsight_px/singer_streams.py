@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import Stream
+from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from tap_gainsight_px.bookmarks import read_bookmark
@@ -17,7 +18,7 @@ from tap_gainsight_px.records import PageDecoder
 from tap_gainsight_px.stream_spec import Sums
 from tap_gainsight_px.timestamps import DAY, floor_second, to_iso
 from tap_gainsight_px.verified_reader import VerifiedReader
-from tap_gainsight_px.windows import cut, cut_aligned
+from tap_gainsight_px.windows import Window, cut, cut_aligned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from tap_gainsight_px.settings import Settings
     from tap_gainsight_px.stop import Stop
     from tap_gainsight_px.stream_spec import StreamSpec, TimeRange
-    from tap_gainsight_px.windows import Window
 
 
 # Width of what one record sums up, and a moment at which one begins (weeks: a Monday), in ms.
@@ -64,6 +64,8 @@ class PxStream(Stream):
     # Records leave in the order of the replication key, window by window, so a STATE written
     # between two of them can always be resumed from.
     is_sorted = True
+    # `drift` has already held every record against the schema.
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
     def __init__(
         self, tap: Tap, spec: StreamSpec, schema: dict[str, Any], run: Callable[[], Run]
@@ -156,14 +158,8 @@ class PxStream(Stream):
 
     def _reader(self, spec: StreamSpec, schema: dict[str, Any]) -> WindowReader:
         run = self._run()
-        return WindowReader(
-            spec,
-            run.get,
-            PageDecoder(spec, schema),
-            page_size=min(run.settings.page_size, spec.page_size_max or 1),
-            window_max_records=run.settings.window_max_records,
-            wait=run.stop.wait,
-        )
+        drop_unknown = run.settings.drop_unknown_fields
+        return _make_reader(spec, PageDecoder(spec, schema, drop_unknown=drop_unknown), run)
 
     def _ranges(self, time_range: TimeRange) -> list[Window]:
         """Return the stretches of time to read, from the bookmark or the start date on."""
@@ -295,6 +291,26 @@ class PxStream(Stream):
 
     def get_replication_key_signpost(self, context: types.Context | None = None) -> None:
         """Keep the SDK's upper limit for bookmarks out of STATE; `_finish` has its own."""
+
+
+def sample_events(spec: StreamSpec, run: Run) -> list[dict[str, Any]]:
+    """Return some real events of one name: a page of those of the last 190 days."""
+    assert spec.time_range is not None  # noqa: S101 - every event stream has one
+    reader = _make_reader(spec, PageDecoder(replace(spec, event_name=None), {}), run)
+    end = run.settings.run_start
+    rows = reader.sample(Window(end - 190 * DAY, end), spec.time_range.forms[0])
+    return [row.record for row in rows]
+
+
+def _make_reader(spec: StreamSpec, decode: PageDecoder, run: Run) -> WindowReader:
+    return WindowReader(
+        spec,
+        run.get,
+        decode,
+        page_size=min(run.settings.page_size, spec.page_size_max or 1),
+        window_max_records=run.settings.window_max_records,
+        wait=run.stop.wait,
+    )
 
 
 def shortfall_error(shortfalls: list[str]) -> TapError:

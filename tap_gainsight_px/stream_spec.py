@@ -95,7 +95,7 @@ class StreamSpec:
     """One stream: one endpoint, the key of its records and the way it is read.
 
     Attributes:
-        name: Name of the stream and of its schema file.
+        name: Name of the stream.
         path: Path of the call, with its own version prefix.
         records_key: Field of the answer that holds the records; None when the body is the one
             record, or a bare list of them.
@@ -107,8 +107,10 @@ class StreamSpec:
             database takes in a key. A digest of them is put into the record as `rowId`.
         params: Parameters of every request.
         time_range: How a stretch of time is asked for; None when the endpoint has no range.
+        event_name: Only custom events of this name, with their attributes as fields of their own.
         parent: Set where the endpoint is asked once for each record of another stream.
         attributes_path: Path that tells the types of `customAttributes`; None without any.
+        schema_file: Name of the schema file without its ending; empty where it is the stream's.
         selected_by_default: Whether the stream is read when nobody has chosen.
     """
 
@@ -122,6 +124,13 @@ class StreamSpec:
     row_id_of: tuple[str, ...] = ()
     params: Mapping[str, str | int] = field(default_factory=dict)
     time_range: TimeRange | None = None
+    event_name: str | None = None
     parent: Parent | None = None
     attributes_path: str | None = None
+    schema_file: str = ""
     selected_by_default: bool = True
+
+    @property
+    def schema_name(self) -> str:
+        """Name of the file in `schemas/`, without its ending."""
+        return self.schema_file or self.name

@@ -15,13 +15,15 @@ from singer_sdk import Tap
 from tap_gainsight_px import timestamps
 from tap_gainsight_px.bookmarks import check_state
 from tap_gainsight_px.custom_attributes import decode_attributes, with_attributes
+from tap_gainsight_px.drift import with_unexpected
 from tap_gainsight_px.errors import RefusedError, SettingsError, StateError
+from tap_gainsight_px.event_tables import event_table_schema, event_table_specs
 from tap_gainsight_px.ordered_pool import OrderedPool
 from tap_gainsight_px.rate_limit import RateLimit
 from tap_gainsight_px.reader import Batch
 from tap_gainsight_px.schema_files import load_schema
 from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings, problems
-from tap_gainsight_px.singer_streams import PxStream, Run, shortfall_error
+from tap_gainsight_px.singer_streams import PxStream, Run, sample_events, shortfall_error
 from tap_gainsight_px.stop import Stop
 from tap_gainsight_px.streams import STREAMS
 from tap_gainsight_px.transport import Transport
@@ -72,31 +74,47 @@ class TapGainsightPx(Tap):
 
     # Streams
 
+    @cached_property
+    def _specs(self) -> dict[str, StreamSpec]:
+        """The stream table, and the custom events that are to be streams of their own."""
+        specs = {spec.name: spec for spec in STREAMS}
+        names = self._config.get("custom_event_streams", [])
+        for spec in event_table_specs(specs["custom_events"], names):
+            specs[spec.name] = spec
+        return specs
+
     def discover_streams(self) -> list[Stream]:
         """Return one stream for each entry of the table."""
-        return [PxStream(self, spec, self._schema(spec), lambda: self._run) for spec in STREAMS]
+        return [
+            PxStream(self, spec, self._schema(spec), lambda: self._run)
+            for spec in self._specs.values()
+        ]
 
     def _schema(self, spec: StreamSpec) -> dict[str, Any]:
-        """Return the catalog's schema, or the one from the file with custom attributes typed."""
+        """Return the catalog's schema, or the one from the file with what only the API knows."""
         entry = self.input_catalog.get_stream(spec.name) if self.input_catalog else None
         if entry is not None:
             return entry.schema.to_dict()
-        schema = load_schema(spec.name)
-        if spec.attributes_path is None:
-            return schema
-        if not self._config.get("api_key"):
-            self.logger.warning(
-                "Without api_key the customAttributes of %s stay untyped", spec.name
-            )
+        schema = with_unexpected(load_schema(spec.schema_name))
+        asks = spec.attributes_path is not None or spec.event_name is not None
+        if asks and not self._config.get("api_key"):
+            self.logger.warning("Without api_key, %s has fields without a type", spec.name)
             return schema
         try:
-            attributes = self._run.get(spec.attributes_path, {}, decode_attributes)
+            return self._ask_types(spec, schema)
         except RefusedError as error:
             if error.status not in {403, 404}:
                 raise
-            self.logger.warning("The customAttributes of %s stay untyped: %s", spec.name, error)
+            self.logger.warning("%s has fields without a type: %s", spec.name, error)
             return schema
-        return with_attributes(schema, attributes)
+
+    def _ask_types(self, spec: StreamSpec, schema: dict[str, Any]) -> dict[str, Any]:
+        if spec.attributes_path is not None:
+            attributes = self._run.get(spec.attributes_path, {}, decode_attributes)
+            return with_attributes(schema, attributes)
+        if spec.event_name is not None:
+            return event_table_schema(schema, sample_events(spec, self._run))
+        return schema
 
     # The run
 
@@ -115,8 +133,7 @@ class TapGainsightPx(Tap):
             check=self._stop.check,
         )
         transport = Transport(settings, rate_limit, self._stop.wait)
-        specs = {spec.name: spec for spec in STREAMS}
-        return Run(settings, transport.get, pool, self._stop, specs)
+        return Run(settings, transport.get, pool, self._stop, self._specs)
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take in the STATE of an earlier run.

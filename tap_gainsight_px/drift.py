@@ -1,0 +1,174 @@
+"""What the API sends but the schema does not say: fields nobody declared, values of another type.
+
+Neither may stop a sync halfway, and neither may disappear:
+
+- a value of another type becomes one of the declared type where nothing is lost by it (a number in
+  a text field, digits in a number field, a single value in a list field);
+- else the field is null and the value stands, under the field's name, in `_unexpected`;
+- a field that the schema does not know is passed on, or reported once by name and left out.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from tap_gainsight_px.timestamps import parse, to_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+logger = logging.getLogger(__name__)
+
+UNEXPECTED = "_unexpected"
+
+_UNEXPECTED_SCHEMA = {
+    "type": ["object", "null"],
+    "additionalProperties": True,
+    "description": "Values whose type is not the declared one, by the name of their field. Put in "
+    "by the tap, and only where there are any.",
+}
+_MISFIT = object()
+
+
+def with_unexpected(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema with the field that takes values of another type than declared."""
+    properties = {**schema.get("properties", {}), UNEXPECTED: _UNEXPECTED_SCHEMA}
+    return {**schema, "properties": properties}
+
+
+class Drift:
+    """Holds records against the schema of one stream."""
+
+    def __init__(
+        self, stream_name: str, schema: Mapping[str, Any], *, drop_unknown: bool = False
+    ) -> None:
+        """Prepare for one stream.
+
+        Args:
+            stream_name: Name of the stream, for reports.
+            schema: Its JSON Schema.
+            drop_unknown: Whether top-level fields that the schema does not know are left out.
+        """
+        self._name = stream_name
+        self._fields: Mapping[str, Any] = schema.get("properties", {})
+        self._drop_unknown = drop_unknown
+        self._reported: set[str] = set()
+
+    def mend(self, record: dict[str, Any]) -> None:
+        """Make a record fit the schema, in place and without losing a value."""
+        unexpected: dict[str, Any] = {}
+        _mend_fields(record, self._fields, "", unexpected)
+        if unexpected:
+            record[UNEXPECTED] = unexpected
+            for name in unexpected:
+                self._report(
+                    name, "%s: %s is not of the declared type; its value is in %s", UNEXPECTED
+                )
+        if self._drop_unknown and self._fields:
+            for name in [name for name in record if name not in self._fields]:
+                del record[name]
+                self._report(name, "%s: the schema does not know %s; it is left out")
+
+    def _report(self, name: str, message: str, *more: str) -> None:
+        if name not in self._reported:
+            self._reported.add(name)
+            logger.warning(message, self._name, name, *more)
+
+
+def _mend_fields(
+    record: dict[str, Any], fields: Mapping[str, Any], prefix: str, unexpected: dict[str, Any]
+) -> None:
+    for name, field in fields.items():
+        value = record.get(name)
+        if value is None:
+            continue
+        mended = _mended(value, field, f"{prefix}{name}.", unexpected)
+        if mended is _MISFIT:
+            unexpected[prefix + name] = value
+            record[name] = None
+        elif mended is not value:
+            record[name] = mended
+
+
+def _mended(value: Any, field: Mapping[str, Any], prefix: str, unexpected: dict[str, Any]) -> Any:
+    """Return the value as one of the declared type, or `_MISFIT`."""
+    declared = field.get("type", ())
+    kind = declared if isinstance(declared, str) else next((t for t in declared if t != "null"), "")
+    if kind == "object" and isinstance(value, dict):
+        _mend_fields(value, field.get("properties", {}), prefix, unexpected)
+    elif kind == "array":
+        return _mended_list(value, field.get("items", {}), prefix, unexpected)
+    elif scalar := _SCALARS.get(kind):
+        return scalar(value, field)
+    return _MISFIT if kind == "object" and not isinstance(value, dict) else value
+
+
+def _mended_list(
+    value: Any, items: Mapping[str, Any], prefix: str, unexpected: dict[str, Any]
+) -> Any:
+    values = value if isinstance(value, list) else [value]
+    mended = [
+        one if one is None else _mended(one, items, f"{prefix}{number}.", unexpected)
+        for number, one in enumerate(values)
+    ]
+    if any(one is _MISFIT for one in mended):
+        return _MISFIT
+    same = values is value and all(one is other for one, other in zip(mended, values, strict=True))
+    return value if same else mended
+
+
+def _mended_text(value: Any, field: Mapping[str, Any]) -> Any:
+    if field.get("format") != "date-time":
+        return value if isinstance(value, str) else _json_text(value)
+    try:
+        if isinstance(value, str):
+            parse(value)
+        elif isinstance(value, bool) or value != int(value):
+            return _MISFIT
+        else:
+            to_iso(int(value))
+    except (ValueError, TypeError, ArithmeticError):
+        return _MISFIT
+    return value
+
+
+def _mended_number(value: Any, field: Mapping[str, Any]) -> Any:
+    number = _from_digits(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, (int, Decimal)):
+        return _MISFIT
+    if isinstance(number, Decimal) and not number.is_finite():
+        return _MISFIT
+    is_whole = "integer" in field["type"]
+    return number if not is_whole or number == int(number) else _MISFIT
+
+
+def _from_digits(text: str) -> Any:
+    """Read a number from text that is written the way JSON would write it."""
+    try:
+        value = json.loads(text, parse_float=Decimal, parse_constant=lambda _: _MISFIT)
+    except ValueError:
+        return _MISFIT
+    return value if str(value) == text else _MISFIT
+
+
+def _mended_boolean(value: Any, _: Mapping[str, Any]) -> Any:
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(str(value).lower(), _MISFIT)
+
+
+def _json_text(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+_SCALARS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
+    "string": _mended_text,
+    "integer": _mended_number,
+    "number": _mended_number,
+    "boolean": _mended_boolean,
+}
