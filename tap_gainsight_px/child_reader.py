@@ -80,7 +80,8 @@ class ChildReader:
             if batch.missing:
                 message = f"{batch.missing} announced {self._parent.stream} never arrived"
                 raise WindowError(message)
-            values = (row.record.get(self._parent.field) for row in batch.rows)
+            records = [record for _, _, record in batch.rows if isinstance(record, dict)]
+            values = (record.get(self._parent.field) for record in records)
             ids.update(str(value) for value in values if value is not None)
         return ids
 

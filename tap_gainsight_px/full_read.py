@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tap_gainsight_px.errors import ScrollLostError, TapError, WindowError
 from tap_gainsight_px.ordered_pool import More
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tap_gainsight_px.paging import Params
-    from tap_gainsight_px.records import Page, Row
+    from tap_gainsight_px.records import Key, Page, Row
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class FullRead:
         self._reader = reader
         self._wanted = wanted
         self._read_to = read_to
-        self._seen: set[Any] = set()
+        self._seen: set[Key] = set()
         self._seen_before = -1
         self._readings = 0
         self._restart()
@@ -99,7 +99,7 @@ class FullRead:
 
     def _is_new(self, row: Row) -> bool:
         before = len(self._seen)
-        self._seen.add(row.key[0] if len(row.key) == 1 else row.key)
+        self._seen.add(row[1])
         return len(self._seen) > before
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import quote
 
 from tap_gainsight_px.errors import (
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tap_gainsight_px.paging import Params
-    from tap_gainsight_px.records import Page, PageDecoder, Row
+    from tap_gainsight_px.records import Key, Page, PageDecoder, Row
 
 T = TypeVar("T")
 
@@ -81,37 +81,44 @@ class _Walk:
 
     announced: int | None = None
     arrived: int = 0
-    outside: int = 0
-    rows: dict[tuple[Any, ...], Row] = field(default_factory=dict)
+    earliest: int | None = None
+    latest: int | None = None
+    rows: dict[Key, Row] = field(default_factory=dict)
 
-    def add(self, page: Page, window: Window | None) -> int:
+    def add(self, page: Page) -> int:
         """Take in a page; return how many of its records are new."""
         if self.announced is None:
             self.announced = page.total_hits
+        self.arrived += len(page.rows)
+        dates = [date for date, _, _ in page.rows if date is not None]
+        if dates:
+            first, last = min(dates), max(dates)
+            self.earliest = first if self.earliest is None else min(self.earliest, first)
+            self.latest = last if self.latest is None else max(self.latest, last)
         before = len(self.rows)
-        for row in page.rows:
-            self.arrived += 1
-            self.rows[row.key] = row
-            if window and row.date is not None and not window.start <= row.date <= window.end:
-                self.outside += 1
+        self.rows.update((row[1], row) for row in page.rows)
         return len(self.rows) - before
 
     @property
     def missing(self) -> int:
         return max(0, (self.announced or 0) - len(self.rows))
 
-    def in_order(self, window: Window | None) -> list[Row]:
-        """Return the records by replication value, without those of the next window.
+    def leaves(self, window: Window | None) -> bool:
+        """Whether a record lies outside the window.
 
-        A server that takes the end of a range as inclusive gives the records of that very
-        millisecond twice.
+        One on its very end does not count: a server may take the end of a range as inclusive.
         """
-        rows = [
-            row
-            for row in self.rows.values()
-            if window is None or row.date is None or window.start <= row.date < window.end
-        ]
-        rows.sort(key=lambda row: -1 if row.date is None else row.date)
+        if window is None or self.earliest is None or self.latest is None:
+            return False
+        return self.earliest < window.start or self.latest > window.end
+
+    def in_order(self, window: Window | None) -> list[Row]:
+        """Return the records by replication value, without those of the next window."""
+        rows = list(self.rows.values())
+        if window is not None and self.latest is not None and self.latest >= window.end:
+            rows = [row for row in rows if row[0] is None or row[0] < window.end]
+        if self.earliest is not None:
+            rows.sort(key=lambda row: -1 if row[0] is None else row[0])
         return rows
 
 
@@ -178,7 +185,7 @@ class WindowReader:
 
     def _read_until_whole(self, question: _Question) -> Batch | More[Batch]:
         subject = question.subject
-        seen: dict[tuple[Any, ...], Row] = {}
+        seen: dict[Key, Row] = {}
         last = _Walk()
         trouble: TapError | None = None
         for reading in range(READINGS):
@@ -238,8 +245,8 @@ class WindowReader:
         without_news = 0
         while params is not None:
             page = self.page(params, question, announced=walk.announced)
-            news = walk.add(page, question.checked_window)
-            if walk.outside:
+            news = walk.add(page)
+            if walk.leaves(question.checked_window):
                 message = "the API answers with records outside the range asked for"
                 raise RangeIgnoredError(message)
             if parts := self._parts(walk, page, question.checked_window, page_size):

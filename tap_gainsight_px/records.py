@@ -3,6 +3,14 @@
 Field names and values stay as the API gives them, except that epoch milliseconds become RFC 3339
 text wherever the stream's schema says `format: date-time`. Integers of any size and decimals
 keep their digits.
+
+There are two ways, and both lead to the same messages:
+
+    the fast one    bytes ─► typed records (`record_types`) ─► times ─► the bytes of each record
+    the slow one    bytes ─► dicts ─► `drift` ─► times ─► dicts, for the SDK to go on with
+
+The fast one takes a whole page or none of it. A page with anything unusual in it (an undeclared
+field, a value of another type, a number too large, bytes that are no UTF-8) goes the slow way.
 """
 
 from __future__ import annotations
@@ -11,26 +19,31 @@ import hashlib
 import json
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import UNSET
 
 from tap_gainsight_px.drift import Drift
 from tap_gainsight_px.event_tables import lift_attributes
+from tap_gainsight_px.record_types import RecordType
 from tap_gainsight_px.timestamps import parse, to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tap_gainsight_px.stream_spec import StreamSpec
 
+Key: TypeAlias = "str | tuple[Any, ...]"
+"""What tells a record from another one: as a rule the values of its primary keys."""
 
-class Row(NamedTuple):
-    """One record and what the reader needs to know of it."""
+Row: TypeAlias = "tuple[int | None, Key, dict[str, Any] | bytes]"
+"""One record: its replication value in epoch milliseconds, if any, its key, and the record itself
+as a dict or as JSON."""
 
-    date: int | None
-    """Replication value in epoch milliseconds; None without one."""
-    key: tuple[Any, ...]
-    """What tells this record from another one: as a rule the values of its primary keys."""
-    record: dict[str, Any]
+
+def has_key(row: Row) -> bool:
+    """Whether the key of a record is really that, and not a digest in place of a missing one."""
+    return not (isinstance(row[1], tuple) and row[1][0] is None)
 
 
 @dataclass(frozen=True)
@@ -48,7 +61,12 @@ class PageDecoder:
     """Turns the bytes of an answer into a `Page` of one stream."""
 
     def __init__(
-        self, spec: StreamSpec, schema: Mapping[str, Any], *, drop_unknown: bool = False
+        self,
+        spec: StreamSpec,
+        schema: Mapping[str, Any],
+        *,
+        drop_unknown: bool = False,
+        left_out: Iterable[str] | None = None,
     ) -> None:
         """Prepare for one stream.
 
@@ -56,14 +74,16 @@ class PageDecoder:
             spec: The stream.
             schema: Its JSON Schema, which names the fields that are times.
             drop_unknown: Whether fields that the schema does not know are left out.
+            left_out: Fields that are not wanted. None where the records must be dicts, because
+                each is looked at once more before it leaves.
         """
-        self._records_key = spec.records_key
-        self._primary_keys = spec.primary_keys
-        self._replication_key = spec.replication_key
-        self._row_id_of = spec.row_id_of
+        self._spec = spec
         self._times = _time_fields(schema)
         self._drift = Drift(spec.name, schema, drop_unknown=drop_unknown)
-        self._lifts_attributes = spec.event_name is not None
+        self._type: RecordType | None = None
+        plain = not (spec.event_name or spec.row_id_of or spec.parent) and spec.records_key
+        if plain and left_out is not None:
+            self._type = RecordType(schema, records_key=spec.records_key, left_out=left_out)
 
     def __call__(self, body: bytes, adds: Mapping[str, Any] | None = None) -> Page:
         """Decode one answer.
@@ -77,44 +97,82 @@ class PageDecoder:
         """
         if not body:
             return Page([])
+        if self._type is not None and not adds:
+            try:
+                return self._decode_typed(body, self._type)
+            except ValueError:
+                pass  # the slow way finds out whether it is odd or wrong
+        return self._decode(body, adds or {})
+
+    # The fast way
+
+    def _decode_typed(self, body: bytes, record_type: RecordType) -> Page:
+        answer = record_type.decode(body)
+        records = answer.rows
+        attributes = record_type.attributes
+        (key_name,) = self._spec.primary_keys
+        key_attribute = attributes[key_name]
+        keys = [getattr(record, key_attribute) for record in records]
+        if None in keys or UNSET in keys:
+            message = "a record without a key"
+            raise ValueError(message)
+        dates: list[int | None] = [None] * len(records)
+        if self._spec.replication_key is not None:
+            date_attribute = attributes[self._spec.replication_key]
+            found = [getattr(record, date_attribute) for record in records]
+            dates = [None if date is UNSET else date for date in found]
+        record_type.finish(records)
+        encode = record_type.encode
+        return Page(
+            rows=list(zip(dates, keys, [encode(record) for record in records], strict=True)),
+            total_hits=None if answer.total_hits is UNSET else answer.total_hits,
+            scroll_id=answer.scroll_id or None,
+            is_last=None if answer.is_last is UNSET else answer.is_last,
+        )
+
+    # The slow way
+
+    def _decode(self, body: bytes, adds: Mapping[str, Any]) -> Page:
+        records_key = self._spec.records_key
         answer = _parse_json(body)
         if not isinstance(answer, dict):
-            answer = {} if self._records_key else {"": answer}
-        elif self._records_key is None:
+            answer = {} if records_key else {"": answer}
+        elif records_key is None:
             answer = {"": [answer]}
         total_hits = answer.get("totalHits")
         total_hits = total_hits if type(total_hits) is int else None
-        records = answer.get(self._records_key or "")
+        records = answer.get(records_key or "")
         if records is None and total_hits == 0:
             records = []
         if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
-            message = f"it holds no list of records under {self._records_key!r}"
+            message = f"it holds no list of records under {records_key!r}"
             raise ValueError(message)
         scroll_id = answer.get("scrollId")
         is_last = answer.get("isLastPage")
         return Page(
-            rows=[self._row(record, adds or {}) for record in records],
+            rows=[self._row(record, adds) for record in records],
             total_hits=total_hits,
             scroll_id=str(scroll_id) if scroll_id else None,
             is_last=is_last if isinstance(is_last, bool) else None,
         )
 
     def _row(self, record: dict[str, Any], adds: Mapping[str, Any]) -> Row:
-        date = None if self._replication_key is None else _to_ms(record.get(self._replication_key))
-        if self._lifts_attributes:
+        spec = self._spec
+        date = None if spec.replication_key is None else _to_ms(record.get(spec.replication_key))
+        if spec.event_name is not None:
             lift_attributes(record)
         self._drift.mend(record)
         _rewrite_times(record, self._times)
         for name, value in adds.items():
             if record.get(name) is None:
                 record[name] = value
-        if self._row_id_of:
-            record["rowId"] = _digest([record.get(name) for name in self._row_id_of])
-        key = tuple(record.get(name) for name in self._primary_keys)
-        if None in key:
+        if spec.row_id_of:
+            record["rowId"] = _digest([record.get(name) for name in spec.row_id_of])
+        values: tuple[Any, ...] = tuple(record.get(name) for name in spec.primary_keys)
+        if None in values:
             # Without a key only the whole record tells it from another one.
-            key = (None, _digest(record))
-        return Row(date, key, record)
+            return date, (None, _digest(record)), record
+        return date, values[0] if len(values) == 1 else values, record
 
 
 def _digest(value: Any) -> str:
@@ -136,7 +194,7 @@ def _to_ms(value: Any) -> int | None:
         return None
     if isinstance(value, int):
         return value
-    if isinstance(value, Decimal):
+    if isinstance(value, Decimal) and value.is_finite():
         return int(value)
     if isinstance(value, str):
         try:
@@ -144,11 +202,6 @@ def _to_ms(value: Any) -> int | None:
         except ValueError:
             return None
     return None
-
-
-def _time_text(value: Any) -> Any:
-    """Write epoch milliseconds as RFC 3339 text; leave what is text already."""
-    return value if isinstance(value, str) else to_iso(int(value))
 
 
 # Which fields of a record are times: None for one that is, else the fields inside it.
@@ -169,17 +222,15 @@ def _time_fields(schema: Mapping[str, Any]) -> _Times:
 def _rewrite_times(record: dict[str, Any], times: _Times) -> None:
     for name, inner in times.items():
         value = record.get(name)
-        if value is None:
-            continue
         if isinstance(value, list):
             record[name] = [_rewritten(one, inner) for one in value]
-        else:
+        elif value is not None:
             record[name] = _rewritten(value, inner)
 
 
 def _rewritten(value: Any, inner: _Times | None) -> Any:
     if inner is None:
-        return _time_text(value)
+        return value if value is None or isinstance(value, str) else to_iso(int(value))
     if isinstance(value, dict):
         _rewrite_times(value, inner)
     return value

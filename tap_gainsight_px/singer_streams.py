@@ -2,60 +2,43 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk import Stream
+from singer_sdk.helpers._util import utc_now
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from tap_gainsight_px.bookmarks import read_bookmark
-from tap_gainsight_px.child_reader import ChildReader
 from tap_gainsight_px.errors import RefusedError, TapError
-from tap_gainsight_px.reader import WindowReader
+from tap_gainsight_px.message_writer import PageWriter
+from tap_gainsight_px.plan import Run, jobs_of
 from tap_gainsight_px.records import PageDecoder
-from tap_gainsight_px.stream_spec import Sums
-from tap_gainsight_px.timestamps import DAY, floor_second, to_iso
-from tap_gainsight_px.verified_reader import VerifiedReader
-from tap_gainsight_px.windows import Window, cut, cut_aligned
+from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable
 
     from singer_sdk import Tap
     from singer_sdk.helpers import types
 
-    from tap_gainsight_px.ordered_pool import More, OrderedPool
-    from tap_gainsight_px.reader import Batch, Get
+    from tap_gainsight_px.ordered_pool import More
+    from tap_gainsight_px.reader import Batch
+    from tap_gainsight_px.records import Row
     from tap_gainsight_px.settings import Settings
-    from tap_gainsight_px.stop import Stop
-    from tap_gainsight_px.stream_spec import StreamSpec, TimeRange
-
-
-# Width of what one record sums up, and a moment at which one begins (weeks: a Monday), in ms.
-_STEPS = {Sums.DAY: (DAY, 0), Sums.WEEK: (7 * DAY, 4 * DAY)}
+    from tap_gainsight_px.stream_spec import StreamSpec
 
 # In the STATE of a full table that was interrupted.
 _POSITION = "read_up_to"
 _VERSION = "version"
 _POSITIONS_PER_STATE = 500
 
-
-@dataclass
-class Run:
-    """What the streams of one run share."""
-
-    settings: Settings
-    get: Get
-    pool: OrderedPool[Batch]
-    stop: Stop
-    specs: Mapping[str, StreamSpec]
-    """The stream table by name."""
-    shortfalls: list[str] = field(default_factory=list)
-    """One line for every stretch that could not be read whole."""
-    forbidden: list[str] = field(default_factory=list)
-    """Streams that the key may not read and the user has allowed to skip."""
+# A few hundred kilobytes, so that a signal need not wait for a large window to be written.
+_RECORDS_PER_WRITE = 500
 
 
 class PxStream(Stream):
@@ -90,6 +73,8 @@ class PxStream(Stream):
         self._vanished = 0
         self._unsaved = 0
 
+    # From batches to messages
+
     def get_records(self, context: types.Context | None) -> Iterable[dict[str, Any]]:  # noqa: ARG002
         """Yield the records of the sync, and write STATE after each batch of them.
 
@@ -97,14 +82,79 @@ class PxStream(Stream):
             TapError: The stream could not be read to its end. What was read before is written
                 out, and so is the STATE of it.
         """
+        for batch in self._batches():
+            for _, _, record in batch.rows:
+                self._run().stop.check()
+                yield record  # type: ignore[misc] # a dict, as `_left_out` has said
+
+    def _sync_records(
+        self, context: types.Context | None = None, *, write_messages: bool = True
+    ) -> Generator[dict[str, Any], Any, Any]:
+        """Write the messages of this stream: page by page, or record by record with the SDK."""
+        writer = self._tap.message_writer
+        if self._left_out() is None or not isinstance(writer, PageWriter):
+            yield from super()._sync_records(context, write_messages=write_messages)
+            return
+        with self.get_record_counter() as counter, self.get_sync_timer() as timer:
+            counter.with_context({})
+            timer.with_context({})
+            for batch in self._batches():
+                self._write_rows(batch.rows, writer)
+                counter.increment(len(batch.rows))
+
+    def _write_rows(self, rows: list[Row], writer: PageWriter) -> None:
+        """Write rows in their order, those that are JSON already many at a time."""
+        head, tail = self._message_ends()
+        for start in range(0, len(rows), _RECORDS_PER_WRITE):
+            self._run().stop.check()
+            for is_json, group in groupby(
+                (record for _, _, record in rows[start : start + _RECORDS_PER_WRITE]),
+                key=lambda record: isinstance(record, bytes),
+            ):
+                if is_json:
+                    joined = (tail + head).join(cast("Iterable[bytes]", group))
+                    writer.write_lines(head + joined + tail)
+                else:
+                    for record in cast("Iterable[dict[str, Any]]", group):
+                        self._write_record_message(record)
+        self.state_manager.is_flushed = False
+
+    def _message_ends(self) -> tuple[bytes, bytes]:
+        """Return what stands before and behind the record in each RECORD message."""
+        stream = json.dumps(self.stream_maps[0].stream_alias)
+        version = "" if self._stream_version is None else f',"version":{self._stream_version}'
+        head = f'{{"type":"RECORD","stream":{stream},"record":'
+        return head.encode(), f'{version},"time_extracted":"{utc_now().isoformat()}"}}\n'.encode()
+
+    def _left_out(self) -> set[str] | None:
+        """Return the deselected fields, or None where each record needs the SDK's own path.
+
+        That is the case for everything that looks at single records: stream maps, flattening,
+        BATCH, `--test`, and the selection of fields inside fields.
+        """
+        stream_map = self.stream_maps[0]
+        if (
+            len(self.stream_maps) > 1
+            or type(stream_map) is not SameRecordTransform
+            or stream_map.flattening_enabled
+            or self.ABORT_AT_RECORD_COUNT is not None
+            or self.get_batch_config(self.config) is not None
+            or not isinstance(self._tap.message_writer, PageWriter)
+        ):
+            return None
+        deselected = [path for path, selected in self.mask.items() if not selected]
+        if any(len(path) != len(("properties", "name")) for path in deselected):
+            return None
+        return {path[1] for path in deselected}
+
+    def _batches(self) -> Generator[Batch, None, None]:
+        """Yield what was read, and move STATE over it once it has been written."""
         run = self._run()
         self._start_version(run)
         try:
             with closing(self._take_lane()) as batches:
                 for batch in batches:
-                    for row in batch.rows:
-                        run.stop.check()
-                        yield row.record
+                    yield batch
                     # Only here has the last record of the batch been written.
                     self._finish(batch, run)
         except RefusedError as error:
@@ -114,6 +164,7 @@ class PxStream(Stream):
             return
         finally:
             self._write_state_message()
+            self._flush()
         self._end()
 
     def log(self, message: str, *args: Any, **kwargs: Any) -> None:
@@ -138,45 +189,15 @@ class PxStream(Stream):
         return [one for one in streams[streams.index(self) :] if one.selected]
 
     def _jobs(self) -> list[Callable[[], Batch | More[Batch]]]:
-        spec, run = self.spec, self._run()
-        reader = self._reader(spec, self.schema)
-        self._bookmark = self._read_bookmark(run.settings)
-        if spec.parent is not None:
-            parent_spec = run.specs[spec.parent.stream]
-            children = ChildReader(reader, self._reader(parent_spec, {}), spec.parent)
-            ranges = self._ranges(spec.time_range) if spec.time_range else None
-            return [children.job(ranges, None if ranges is not None else self._position)]
-        if spec.time_range is None:
-            return [reader.job(None)]
-        if not spec.time_range.documented:
-            verified = VerifiedReader(reader, spec.time_range)
-            start = None if self._bookmark is None else self._resume_at(run.settings)
-            end = run.settings.end
-            return [verified.job(start, end, ends_now=end == run.settings.run_start)]
-        form = spec.time_range.forms[0]
-        return [reader.job(window, form) for window in self._ranges(spec.time_range)]
-
-    def _reader(self, spec: StreamSpec, schema: dict[str, Any]) -> WindowReader:
         run = self._run()
-        drop_unknown = run.settings.drop_unknown_fields
-        return _make_reader(spec, PageDecoder(spec, schema, drop_unknown=drop_unknown), run)
-
-    def _ranges(self, time_range: TimeRange) -> list[Window]:
-        """Return the stretches of time to read, from the bookmark or the start date on."""
-        settings = self._run().settings
-        start = settings.start if self._bookmark is None else self._resume_at(settings)
-        end = settings.end
-        if time_range.sums is not None:
-            step, first = _STEPS[time_range.sums]
-            ranges = cut_aligned(start, end, step, first)
-        else:
-            longest = time_range.max_days
-            days = settings.window if longest is None else longest * DAY
-            ranges = cut(start, end, min(settings.window, days))
-        self.logger.info(
-            "Reading from %s to %s in %d windows", to_iso(start), to_iso(end), len(ranges)
+        self._bookmark = self._read_bookmark(run.settings)
+        decode = PageDecoder(
+            self.spec,
+            self.schema,
+            drop_unknown=run.settings.drop_unknown_fields,
+            left_out=self._left_out(),
         )
-        return ranges
+        return jobs_of(self.spec, run, decode, bookmark=self._bookmark, position=self._position)
 
     def _read_bookmark(self, settings: Settings) -> int | None:
         if not self._is_incremental or self.spec.replication_key is None:
@@ -189,17 +210,6 @@ class PxStream(Stream):
             )
             return settings.run_start
         return bookmark
-
-    def _resume_at(self, settings: Settings) -> int:
-        """Return where to start again: a lookback before the bookmark.
-
-        But not before `start_date` where the bookmark has passed it.
-        """
-        bookmark = self._bookmark or 0
-        start = floor_second(bookmark - settings.lookback)
-        is_event = self.spec.time_range is not None and self.spec.time_range.documented
-        floor = settings.given_start if is_event else None
-        return start if floor is None or floor > bookmark else max(start, floor)
 
     # From batches to STATE
 
@@ -217,6 +227,12 @@ class PxStream(Stream):
             self._move_position(batch.position)
         elif batch.read_to is not None and self._is_incremental and self._is_whole:
             self._move_bookmark(min(batch.read_to, run.settings.run_start))
+        self._flush()
+
+    def _flush(self) -> None:
+        """Let go of the records of a batch, whether or not a STATE has followed them."""
+        if isinstance(self._tap.message_writer, PageWriter):
+            self._tap.message_writer.flush()
 
     def _move_bookmark(self, read_to: int) -> None:
         self._bookmark = max(read_to, self._bookmark or read_to)
@@ -291,26 +307,6 @@ class PxStream(Stream):
 
     def get_replication_key_signpost(self, context: types.Context | None = None) -> None:
         """Keep the SDK's upper limit for bookmarks out of STATE; `_finish` has its own."""
-
-
-def sample_events(spec: StreamSpec, run: Run) -> list[dict[str, Any]]:
-    """Return some real events of one name: a page of those of the last 190 days."""
-    assert spec.time_range is not None  # noqa: S101 - every event stream has one
-    reader = _make_reader(spec, PageDecoder(replace(spec, event_name=None), {}), run)
-    end = run.settings.run_start
-    rows = reader.sample(Window(end - 190 * DAY, end), spec.time_range.forms[0])
-    return [row.record for row in rows]
-
-
-def _make_reader(spec: StreamSpec, decode: PageDecoder, run: Run) -> WindowReader:
-    return WindowReader(
-        spec,
-        run.get,
-        decode,
-        page_size=min(run.settings.page_size, spec.page_size_max or 1),
-        window_max_records=run.settings.window_max_records,
-        wait=run.stop.wait,
-    )
 
 
 def shortfall_error(shortfalls: list[str]) -> TapError:

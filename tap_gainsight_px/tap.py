@@ -18,12 +18,14 @@ from tap_gainsight_px.custom_attributes import decode_attributes, with_attribute
 from tap_gainsight_px.drift import with_unexpected
 from tap_gainsight_px.errors import RefusedError, SettingsError, StateError
 from tap_gainsight_px.event_tables import event_table_schema, event_table_specs
+from tap_gainsight_px.message_writer import PageWriter
 from tap_gainsight_px.ordered_pool import OrderedPool
+from tap_gainsight_px.plan import Run, sample_events
 from tap_gainsight_px.rate_limit import RateLimit
 from tap_gainsight_px.reader import Batch
 from tap_gainsight_px.schema_files import load_schema
 from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings, problems
-from tap_gainsight_px.singer_streams import PxStream, Run, sample_events, shortfall_error
+from tap_gainsight_px.singer_streams import PxStream, shortfall_error
 from tap_gainsight_px.stop import Stop
 from tap_gainsight_px.streams import STREAMS
 from tap_gainsight_px.transport import Transport
@@ -45,6 +47,7 @@ class TapGainsightPx(Tap):
 
     name = PACKAGE
     config_jsonschema = SETTINGS_SCHEMA
+    message_writer_class = PageWriter
 
     def __init__(self, **kwargs: Any) -> None:
         """Check the configuration and the STATE; send no request."""

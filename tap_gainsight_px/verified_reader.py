@@ -15,6 +15,7 @@ from tap_gainsight_px.full_read import FullRead
 from tap_gainsight_px.ordered_pool import More
 from tap_gainsight_px.paging import first_params
 from tap_gainsight_px.reader import Batch, WindowReader, range_params
+from tap_gainsight_px.records import has_key
 from tap_gainsight_px.timestamps import DAY, SECOND, floor_second, parse, to_iso_seconds
 from tap_gainsight_px.windows import Window
 
@@ -82,7 +83,7 @@ class VerifiedReader:
                     self._name,
                     self._filter.field,
                 )
-                jobs.append(self._read_all(lambda row: row.date is None, None))
+                jobs.append(self._read_all(lambda row: row[0] is None, None))
             return More(jobs)
         except TapError as error:
             error.during(self._name)
@@ -105,8 +106,8 @@ class VerifiedReader:
         if not dated:
             return None, f"records have no {field}"
         # The one changed longest ago is the least likely to change between two requests.
-        known = min(dated, key=lambda row: row.date or 0)
-        second = floor_second(known.date or 0)
+        date, key, _ = min(dated, key=lambda row: row[0] or 0)
+        second = floor_second(date or 0)
         window = Window(second, second + SECOND)
         reason = ""
         for form in self._filter.forms:
@@ -122,9 +123,9 @@ class VerifiedReader:
                 reason = f"the API refuses a filter on {field} ({error.api_message})"
                 continue
             inside = all(
-                row.date is not None and window.start <= row.date < window.end for row in page.rows
+                date is not None and window.start <= date < window.end for date, _, _ in page.rows
             )
-            if inside and (known.key in {row.key for row in page.rows} or _is_cut(page)):
+            if inside and (key in {row[1] for row in page.rows} or _is_cut(page)):
                 return form, ""
             reason = f"the API does not heed a filter on {field}"
         return None, reason
@@ -159,7 +160,7 @@ class VerifiedReader:
 
 def _is_known(row: Row) -> bool:
     """Whether a record can be looked for by its date, and recognised."""
-    return row.date is not None and row.key[0] is not None
+    return has_key(row) and row[0] is not None
 
 
 def _is_cut(page: Page) -> bool:
@@ -168,4 +169,4 @@ def _is_cut(page: Page) -> bool:
 
 
 def _changed(row: Row, start: int | None) -> bool:
-    return row.date is None or start is None or row.date >= start
+    return row[0] is None or start is None or row[0] >= start

@@ -46,8 +46,8 @@ def test_a_window_is_read_whole_in_order_and_each_record_once(
     reader = make_reader(api, page_size=page_size, window_max_records=window_max_records)
     batches = run(reader.job(window, TimeForm.EPOCH_MS))
     rows = [row for batch in batches for row in batch.rows]
-    assert sorted(row.record["eventId"] for row in rows) == ids_within(records, window)
-    assert [row.date for row in rows] == sorted(row.date or 0 for row in rows)
+    assert sorted(row[1] for row in rows) == ids_within(records, window)
+    assert [row[0] for row in rows] == sorted(row[0] or 0 for row in rows)
     assert batches[-1].read_to == window.end
     assert not any(batch.missing for batch in batches)
 
@@ -72,7 +72,7 @@ def test_faults_of_a_scroll_lose_nothing(
     except WindowError:
         assume(False)  # noqa: FBT003 - told aloud: nothing was lost in silence
     rows = [row for batch in batches for row in batch.rows]
-    found = [row.record["eventId"] for row in rows]
+    found = [row[1] for row in rows]
     assert len(found) == len(set(found))
     missing = sum(batch.missing for batch in batches)
     assert len(found) + missing >= len(records)
@@ -89,7 +89,7 @@ def test_a_wrong_count_costs_no_record(
     api = ScrollApi(records, iter([fault] * 1_000))
     reader = make_reader(api, page_size=page_size, window_max_records=20)
     batches = run(reader.job(window, TimeForm.EPOCH_MS))
-    found = [row.record["eventId"] for batch in batches for row in batch.rows]
+    found = [row[1] for batch in batches for row in batch.rows]
     assert sorted(found) == ids_within(records, window)
     assert any(batch.missing for batch in batches) == (fault == "too high")
 
@@ -99,7 +99,7 @@ def test_a_count_that_is_never_reached_is_told_and_not_passed_over() -> None:
     api = ScrollApi([{"eventId": "1", "date": 0}], iter(["too high"] * 100))
     reader = make_reader(api, page_size=5, window_max_records=100)
     (batch,) = run(reader.job(Window(0, SECOND), TimeForm.EPOCH_MS))
-    assert [row.record["eventId"] for row in batch.rows] == ["1"]
+    assert [row[1] for row in batch.rows] == ["1"]
     assert batch.missing == 3
 
 
@@ -149,4 +149,4 @@ def test_a_record_at_the_very_end_belongs_to_the_next_window() -> None:
     api._matching = lambda params: edge  # type: ignore[method-assign] # noqa: ARG005, SLF001
     reader = make_reader(api, page_size=5, window_max_records=100)
     (batch,) = run(reader.job(Window(0, SECOND), TimeForm.EPOCH_MS))
-    assert [row.record["eventId"] for row in batch.rows] == ["1"]
+    assert [row[1] for row in batch.rows] == ["1"]

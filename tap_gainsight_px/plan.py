@@ -1,0 +1,138 @@
+"""From a stream and its bookmark to the jobs that read it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from tap_gainsight_px.child_reader import ChildReader
+from tap_gainsight_px.reader import WindowReader
+from tap_gainsight_px.records import PageDecoder
+from tap_gainsight_px.stream_spec import Sums
+from tap_gainsight_px.timestamps import DAY, floor_second, to_iso
+from tap_gainsight_px.verified_reader import VerifiedReader
+from tap_gainsight_px.windows import Window, cut, cut_aligned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tap_gainsight_px.ordered_pool import More, OrderedPool
+    from tap_gainsight_px.reader import Batch, Get
+    from tap_gainsight_px.settings import Settings
+    from tap_gainsight_px.stop import Stop
+    from tap_gainsight_px.stream_spec import StreamSpec, TimeRange
+
+logger = logging.getLogger(__name__)
+
+# Width of what one record sums up, and a moment at which one begins (weeks: a Monday), in ms.
+_STEPS = {Sums.DAY: (DAY, 0), Sums.WEEK: (7 * DAY, 4 * DAY)}
+
+_SAMPLE_DAYS = 190
+
+
+@dataclass
+class Run:
+    """What the streams of one run share."""
+
+    settings: Settings
+    get: Get
+    pool: OrderedPool[Batch]
+    stop: Stop
+    specs: Mapping[str, StreamSpec]
+    """The stream table by name."""
+    shortfalls: list[str] = field(default_factory=list)
+    """One line for every stretch that could not be read whole."""
+    forbidden: list[str] = field(default_factory=list)
+    """Streams that the key may not read and the user has allowed to skip."""
+
+
+def jobs_of(
+    spec: StreamSpec,
+    run: Run,
+    decode: PageDecoder,
+    *,
+    bookmark: int | None,
+    position: str | None,
+) -> list[Callable[[], Batch | More[Batch]]]:
+    """Return the jobs that read one stream.
+
+    Args:
+        spec: The stream.
+        run: What the streams share.
+        decode: Decodes the stream's answers.
+        bookmark: Where an incremental sync goes on, epoch milliseconds; None for a first sync.
+        position: The parent that an interrupted full table has read last.
+    """
+    reader = _make_reader(spec, decode, run)
+    time_range = spec.time_range
+    if spec.parent is not None:
+        parent = run.specs[spec.parent.stream]
+        parents = _make_reader(parent, PageDecoder(parent, {}), run)
+        ranges = _ranges(spec, time_range, run.settings, bookmark) if time_range else None
+        after = position if ranges is None else None
+        return [ChildReader(reader, parents, spec.parent).job(ranges, after)]
+    if time_range is None:
+        return [reader.job(None)]
+    if not time_range.documented:
+        end = run.settings.end
+        start = None if bookmark is None else _resume_at(bookmark, None, run.settings)
+        ends_now = end == run.settings.run_start
+        return [VerifiedReader(reader, time_range).job(start, end, ends_now=ends_now)]
+    form = time_range.forms[0]
+    return [reader.job(one, form) for one in _ranges(spec, time_range, run.settings, bookmark)]
+
+
+def sample_events(spec: StreamSpec, run: Run) -> list[dict[str, Any]]:
+    """Return some real events of one name: a page of those of the last 190 days."""
+    assert spec.time_range is not None  # noqa: S101 - every event stream has one
+    reader = _make_reader(spec, PageDecoder(replace(spec, event_name=None), {}), run)
+    end = run.settings.run_start
+    rows = reader.sample(Window(end - _SAMPLE_DAYS * DAY, end), spec.time_range.forms[0])
+    return [record for _, _, record in rows if isinstance(record, dict)]
+
+
+def _make_reader(spec: StreamSpec, decode: PageDecoder, run: Run) -> WindowReader:
+    return WindowReader(
+        spec,
+        run.get,
+        decode,
+        page_size=min(run.settings.page_size, spec.page_size_max or 1),
+        window_max_records=run.settings.window_max_records,
+        wait=run.stop.wait,
+    )
+
+
+def _ranges(
+    spec: StreamSpec, time_range: TimeRange, settings: Settings, bookmark: int | None
+) -> list[Window]:
+    """Return the stretches of time to read, from the bookmark or the start date on."""
+    start, end = settings.start, settings.end
+    if bookmark is not None:
+        start = _resume_at(bookmark, settings.given_start, settings)
+    if time_range.sums is not None:
+        step, first = _STEPS[time_range.sums]
+        ranges = cut_aligned(start, end, step, first)
+    else:
+        longest = time_range.max_days
+        widest = settings.window if longest is None else min(settings.window, longest * DAY)
+        ranges = cut(start, end, widest)
+    logger.info(
+        "%s: reading from %s to %s in %d windows",
+        spec.name,
+        to_iso(start),
+        to_iso(end),
+        len(ranges),
+    )
+    return ranges
+
+
+def _resume_at(bookmark: int, given_start: int | None, settings: Settings) -> int:
+    """Return where to start again: a lookback before the bookmark.
+
+    But not before `start_date` where the bookmark has passed it.
+    """
+    start = floor_second(bookmark - settings.lookback)
+    if given_start is None or given_start > bookmark:
+        return start
+    return max(start, given_start)

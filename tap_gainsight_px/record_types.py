@@ -1,0 +1,209 @@
+"""The type that a stream's records are decoded into, made from its JSON Schema.
+
+Decoding into a type proves, in C, that every field is declared and of the declared type. What the
+type does not hold (free-form objects, decimals) stays the bytes that it was. Whatever does not
+fit raises a `ValueError`, and the caller takes the slow path for that page.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from tap_gainsight_px.timestamps import to_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+# First bytes of the JSON that may stand where the schema says object or number, or null.
+_FIRST_BYTES = {"object": frozenset(b"{n"), "number": frozenset(b"-0123456789n")}
+
+_SCALARS: dict[str, Any] = {"string": str, "integer": int, "boolean": bool}
+
+Fix: TypeAlias = "Callable[[list[Any]], None]"
+"""What is done with one field of many records after they have been decoded."""
+
+
+class RecordType:
+    """Decodes and encodes the records of one stream."""
+
+    def __init__(
+        self,
+        schema: Mapping[str, Any],
+        *,
+        records_key: str | None,
+        left_out: Iterable[str] = (),
+    ) -> None:
+        """Make the type.
+
+        Args:
+            schema: JSON Schema of a record.
+            records_key: Field of the answer that holds the records.
+            left_out: Fields that are not wanted in what `encode` gives.
+        """
+        record = _make_struct(schema)
+        answer = msgspec.defstruct(
+            "Answer",
+            [
+                ("rows", list[record.struct]),  # type: ignore[name-defined]
+                ("total_hits", int | UnsetType | None, UNSET),
+                ("scroll_id", str | UnsetType | None, UNSET),
+                ("is_last", bool | UnsetType | None, UNSET),
+            ],
+            rename={
+                "rows": records_key or "",
+                "total_hits": "totalHits",
+                "scroll_id": "scrollId",
+                "is_last": "isLastPage",
+            },
+        )
+        self._decode = msgspec.json.Decoder(answer).decode
+        self._fixes = record.fixes
+        self._left_out = [record.attributes[name] for name in left_out if name in record.attributes]
+        self.attributes = record.attributes
+        self.encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+
+    def decode(self, body: bytes) -> Any:
+        """Return the answer: `rows`, `total_hits`, `scroll_id`, `is_last`.
+
+        Raises:
+            ValueError: The answer does not fit, down to the last field of the last record.
+        """
+        # What stays bytes is not looked into: neither for a line break, which would tear a
+        # message in two, nor for bytes that are no UTF-8.
+        if b"\n" in body or b"\r" in body:
+            message = "line breaks between the fields"
+            raise ValueError(message)
+        if not body.isascii():
+            body.decode("utf-8")
+        return self._decode(body)
+
+    def finish(self, records: list[Any]) -> None:
+        """Check what stayed bytes, rewrite times, and drop the fields that are left out.
+
+        Raises:
+            ValueError: A record does not fit after all.
+        """
+        for fix in self._fixes:
+            fix(records)
+        for attribute in self._left_out:
+            for record in records:
+                setattr(record, attribute, UNSET)
+
+
+class _Struct:
+    """A generated type: JSON name → attribute, and what is to be done after decoding."""
+
+    def __init__(self) -> None:
+        self.struct: Any = None
+        self.attributes: dict[str, str] = {}
+        self.fixes: list[Fix] = []
+
+
+def _make_struct(schema: Mapping[str, Any]) -> _Struct:
+    made = _Struct()
+    fields: list[tuple[str, Any, Any]] = []
+    for number, (name, field) in enumerate(schema.get("properties", {}).items()):
+        # JSON names need not be Python names, so the attributes are simply counted.
+        attribute = f"f{number}"
+        made.attributes[name] = attribute
+        kind, fix = _make_type(attribute, field)
+        fields.append((attribute, kind, UNSET))
+        if fix is not None:
+            made.fixes.append(fix)
+    made.struct = msgspec.defstruct(
+        "Record",
+        fields,
+        rename={attribute: name for name, attribute in made.attributes.items()},
+        forbid_unknown_fields=True,
+        # Records hold no references to one another, so the collector need not look for rings.
+        gc=False,
+    )
+    return made
+
+
+def _make_type(attribute: str, field: Mapping[str, Any]) -> tuple[Any, Fix | None]:
+    """Return the type of one field, and what is to be done with it after decoding."""
+    kind = _kind(field)
+    if field.get("format") == "date-time":
+        return _optional(int), _rewrite_times(attribute)
+    if kind in _SCALARS:
+        return _optional(_SCALARS[kind]), None
+    if kind == "object" and field.get("properties"):
+        nested = _make_struct(field)
+        return _optional(nested.struct), _fix_nested(attribute, nested.fixes)
+    if kind == "array":
+        return _make_list(attribute, field.get("items", {}))
+    # `Raw` takes null as well.
+    return Raw | UnsetType, _check_raw(attribute, kind) if kind in _FIRST_BYTES else None
+
+
+def _make_list(attribute: str, items: Mapping[str, Any]) -> tuple[Any, Fix | None]:
+    kind = _kind(items)
+    if kind in _SCALARS and "format" not in items:
+        return _optional(list[_SCALARS[kind] | None]), None  # type: ignore[valid-type]
+    if kind == "object" and items.get("properties"):
+        nested = _make_struct(items)
+        struct = nested.struct
+        return _optional(list[struct | None]), _fix_each(attribute, nested.fixes)  # type: ignore[valid-type]
+    # A list of anything else is in no answer of the API today. Only null fits this type, so a
+    # page that has one takes the slow path, which knows what to do.
+    return UnsetType | None, None
+
+
+def _optional(kind: Any) -> Any:
+    return kind | UnsetType | None
+
+
+def _kind(field: Mapping[str, Any]) -> str:
+    declared = field.get("type", ())
+    kinds = [declared] if isinstance(declared, str) else [one for one in declared if one != "null"]
+    return str(kinds[0]) if kinds else ""
+
+
+def _rewrite_times(attribute: str) -> Fix:
+    def fix(records: list[Any]) -> None:
+        for record in records:
+            value = getattr(record, attribute)
+            if value is not None and value is not UNSET:
+                setattr(record, attribute, to_iso(value))
+
+    return fix
+
+
+def _check_raw(attribute: str, kind: str) -> Fix:
+    first_bytes = _FIRST_BYTES[kind]
+
+    def fix(records: list[Any]) -> None:
+        for record in records:
+            value = getattr(record, attribute)
+            if value is not UNSET and memoryview(value)[0] not in first_bytes:
+                message = f"a value that is no {kind}"
+                raise ValueError(message)
+
+    return fix
+
+
+def _fix_nested(attribute: str, fixes: list[Fix]) -> Fix | None:
+    def fix(records: list[Any]) -> None:
+        nested = [value for record in records if (value := getattr(record, attribute))]
+        for one in fixes:
+            one(nested)
+
+    return fix if fixes else None
+
+
+def _fix_each(attribute: str, fixes: list[Fix]) -> Fix | None:
+    def fix(records: list[Any]) -> None:
+        nested = [
+            value
+            for record in records
+            for value in getattr(record, attribute) or ()
+            if value is not None
+        ]
+        for one in fixes:
+            one(nested)
+
+    return fix if fixes else None
