@@ -10,9 +10,11 @@ from pyrate_limiter import InMemoryBucket, Rate, RateItem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Requests granted within one second of our clock may arrive a little closer together at the
-# server than they left here. Counting them over slightly more than a second leaves room for it.
+# Requests may arrive a little closer together at the server than they were granted here. Counting
+# them over slightly more than a second leaves room for that, and so does spreading them: those of
+# a burst that wait for one another somewhere on the way would all arrive late together.
 _INTERVAL_MS = 1_060
+_SLICES = 10
 
 
 class RateLimit:
@@ -32,7 +34,10 @@ class RateLimit:
             clock: Seconds on a clock that never goes back.
             wait: Waits that many seconds; may raise to end the wait for good.
         """
-        self._bucket = InMemoryBucket([Rate(requests_per_second, _INTERVAL_MS)])
+        rates = [Rate(requests_per_second, _INTERVAL_MS)]
+        if requests_per_second > _SLICES:
+            rates.insert(0, Rate(-(-requests_per_second // _SLICES), _INTERVAL_MS // _SLICES))
+        self._bucket = InMemoryBucket(rates)
         self._clock = clock
         self._wait = wait
         self._lock = threading.Lock()

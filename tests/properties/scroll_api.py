@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tap_gainsight_px.errors import RefusedError
 from tap_gainsight_px.ordered_pool import OrderedPool
-from tap_gainsight_px.paging import Params
 from tap_gainsight_px.reader import Batch, WindowReader
 from tap_gainsight_px.records import PageDecoder
-from tap_gainsight_px.stream_spec import TimeRange, Paging, StreamSpec, TimeForm
+from tap_gainsight_px.stream_spec import Paging, StreamSpec, TimeForm, TimeRange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tap_gainsight_px.paging import Params
 
 T = TypeVar("T")
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from itertools import islice
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_gainsight_px.ordered_pool import More, OrderedPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # A plan of work: a number is a job with that result, a list stands for jobs in its place.
 Plan: TypeAlias = "int | list[Plan]"
@@ -70,7 +72,7 @@ def test_what_lies_before_an_error_is_still_handed_out(results: list[int], faili
     pool = make_pool()
     jobs: list[Job] = [job(result) for result in results]
     jobs.insert(failing, fail)
-    received = []
+    received: list[int] = []
     try:
         with pytest.raises(LookupError, match="this one"):
             received.extend(iter_into(pool.lane(jobs), received))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +27,7 @@ def assert_covers(parts: list[Window], start: int, end: int) -> None:
     """Hold the parts against the one rule: no gap, no overlap, nothing beyond."""
     assert parts[0].start == start
     assert parts[-1].end == end
-    for before, after in zip(parts, parts[1:], strict=False):
+    for before, after in itertools.pairwise(parts):
         assert before.end == after.start
 
 

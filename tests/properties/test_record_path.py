@@ -1,0 +1,173 @@
+"""The fast and the slow way of the record path lead to the same records, digit for digit."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from singer_sdk.singerlib.json import serialize_json
+from typing_extensions import Self
+
+from tap_gainsight_px.drift import UNEXPECTED, with_unexpected
+from tap_gainsight_px.records import Page, PageDecoder
+from tap_gainsight_px.schema_files import load_schema
+from tap_gainsight_px.streams import STREAMS
+
+if TYPE_CHECKING:
+    from tap_gainsight_px.stream_spec import StreamSpec
+
+# All streams that can take the fast way.
+FAST = [spec for spec in STREAMS if spec.records_key and not (spec.row_id_of or spec.parent)]
+
+texts = st.text(max_size=12)
+wholes = st.integers() | st.sampled_from([0, 2**63, -(2**63) - 1, 10**30, 1_700_000_000_000])
+decimals = st.decimals(allow_nan=False, allow_infinity=False, places=3) | st.sampled_from(
+    [Decimal("1E+3"), Decimal("-0.0"), Decimal("1.10"), Decimal("0.1234567890123456789")]
+)
+anything: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | wholes | decimals | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def fitting(field: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Draw values of the type that a schema declares."""
+    declared = field.get("type", [])
+    kind = next((one for one in [declared, declared[0]] if isinstance(one, str)), "")
+    if field.get("format") == "date-time":
+        return st.none() | st.integers(0, 4_000_000_000_000)
+    if kind == "object":
+        if "properties" not in field:
+            return st.none() | st.dictionaries(texts, anything, max_size=3)
+        return st.none() | records(field)
+    if kind == "array":
+        return st.none() | st.lists(fitting(field.get("items", {})), max_size=3)
+    scalars: dict[str, st.SearchStrategy[Any]] = {
+        "string": texts,
+        "integer": wholes,
+        "number": decimals | wholes,
+        "boolean": st.booleans(),
+    }
+    return st.none() | scalars.get(kind, anything)
+
+
+def records(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw records that fit a schema, with some of the fields missing."""
+    fields = {
+        name: fitting(field)
+        for name, field in schema["properties"].items()
+        if name not in {UNEXPECTED, "rowId"}
+    }
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+@st.composite
+def pages(draw: st.DrawFn) -> tuple[StreamSpec, dict[str, Any], bytes]:
+    """Draw a page of one stream: as a rule fitting, sometimes with something odd in it."""
+    spec = draw(st.sampled_from(FAST))
+    schema = with_unexpected(load_schema(spec.schema_name))
+    drawn = draw(st.lists(records(schema), max_size=4))
+    key = spec.primary_keys[0]
+    for number, record in enumerate(drawn):
+        if draw(st.integers(0, 9)):
+            record[key] = f"key {number}"
+        if not draw(st.integers(0, 4)):
+            record[draw(st.sampled_from([*schema["properties"], "undeclared"]))] = draw(anything)
+    answer = {spec.records_key: drawn, "totalHits": len(drawn), "scrollId": draw(texts)}
+    indent = draw(st.sampled_from([None, None, None, 1]))
+    text = json.dumps(answer, default=Digits, indent=indent, ensure_ascii=draw(st.booleans()))
+    return spec, schema, text.encode("utf-8", "surrogatepass")
+
+
+class Digits(float):
+    """A decimal that the standard library writes digit for digit."""
+
+    def __new__(cls, value: Decimal) -> Self:
+        """Keep the digits beside the number."""
+        made = super().__new__(cls, value)
+        made.text = str(value)
+        return made
+
+    text: str
+
+    def __repr__(self) -> str:
+        """Write the digits."""
+        return self.text
+
+
+def meaning(page: Page) -> list[Any]:
+    """Return the records of a page as JSON means them, every number with its digits."""
+    texts = [
+        record.decode() if isinstance(record, bytes) else serialize_json(record)
+        for _, _, record in page.rows
+    ]
+    return [json.loads(text, parse_float=_digits, parse_int=str) for text in texts]
+
+
+def _digits(text: str) -> object:
+    return Decimal(text).as_tuple()
+
+
+@settings(deadline=None, max_examples=300)
+@given(drawn=pages())
+def test_both_ways_give_the_same_records(
+    drawn: tuple[StreamSpec, dict[str, Any], bytes],
+) -> None:
+    """Whatever is on a page, how it was decoded never shows in what leaves the tap."""
+    spec, schema, body = drawn
+    fast = PageDecoder(spec, schema, left_out=())(body)
+    slow = PageDecoder(spec, schema)(body)
+    assert meaning(fast) == meaning(slow)
+    assert [row[:2] for row in fast.rows] == [row[:2] for row in slow.rows]
+    assert (fast.total_hits, fast.scroll_id) == (slow.total_hits, slow.scroll_id)
+
+
+@pytest.mark.parametrize("spec", FAST, ids=lambda spec: spec.name)
+def test_a_page_as_documented_takes_the_fast_way(spec: StreamSpec) -> None:
+    """The fast way is the usual one: without this, everything above could be slow twice."""
+    schema = with_unexpected(load_schema(spec.schema_name))
+    record = {spec.primary_keys[0]: "key", **dict.fromkeys(schema["properties"])}
+    record[spec.primary_keys[0]] = "key"
+    del record[UNEXPECTED]
+    body = json.dumps({spec.records_key: [record, record], "totalHits": 2}).encode()
+    page = PageDecoder(spec, schema, left_out=())(body)
+    assert [type(record) for _, _, record in page.rows] == [bytes, bytes]
+
+
+ODD = {
+    "an undeclared field": b'{"eventId": "1", "undeclared": 1}',
+    "a value of another type": b'{"eventId": "1", "userType": 5}',
+    "no key": b'{"userType": "USER"}',
+    "a time beyond the calendar": b'{"eventId": "1", "date": 999999999999999999}',
+    "a lone surrogate": b'{"eventId": "1", "userType": "\\ud800"}',
+    "bytes that are no UTF-8": b'{"eventId": "1", "userType": "\xff"}',
+    "bytes that are no UTF-8 in a free-form object": b'{"eventId": "1", "attributes": {"a": "\xff"}}',
+    "a line break": b'{"eventId": "1",\n "userType": "USER"}',
+    "text where an object belongs": b'{"eventId": "1", "attributes": "none"}',
+    "a time as text": b'{"eventId": "1", "date": "2024-01-31T00:00:00Z"}',
+}
+
+
+@pytest.mark.parametrize("record", ODD.values(), ids=ODD)
+def test_an_odd_page_takes_the_slow_way_and_loses_nothing(record: bytes) -> None:
+    """A page with something unusual is slower, and that is all."""
+    spec = next(spec for spec in FAST if spec.name == "custom_events")
+    schema = with_unexpected(load_schema("custom_events"))
+    body = b'{"totalHits": 2, "customEvents": [{"eventId": "0"}, ' + record + b"]}"
+    page = PageDecoder(spec, schema, left_out=())(body)
+    assert [type(record) for _, _, record in page.rows] == [dict, dict]
+    assert meaning(page) == meaning(PageDecoder(spec, schema)(body))
+
+
+def test_fields_that_are_left_out_are_not_in_the_records() -> None:
+    """A deselected field costs nothing and does not leave the tap."""
+    spec = next(spec for spec in FAST if spec.name == "custom_events")
+    schema = with_unexpected(load_schema("custom_events"))
+    body = b'{"customEvents": [{"eventId": "1", "url": "u", "attributes": {"a": 1.10}}]}'
+    page = PageDecoder(spec, schema, left_out=["url", "attributes"])(body)
+    assert meaning(page) == [{"eventId": "1"}]

@@ -1,0 +1,150 @@
+"""The command px-sandbox, as a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from tests.sandbox.client import CUSTOM, KEY_HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_gainsight_px.sandbox import SandboxServer
+
+PROJECT = Path(__file__).resolve().parents[2]
+READY = re.compile(r"px-sandbox ready: (http://127\.0\.0\.1:\d+) \(API key: (\S+)\)\n")
+COMMAND = (sys.executable, "-m", "tap_gainsight_px.sandbox.cli")
+
+
+@contextlib.contextmanager
+def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """Yield the process, its address and its key."""
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [*COMMAND, *options],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout
+            ready = READY.fullmatch(process.stdout.readline())
+            assert ready
+            yield process, ready[1], ready[2]
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_says_one_line_when_ready_and_ends_quietly(number: signal.Signals) -> None:
+    """Port 0 is a free port, the line holds all that is needed, a signal ends it with 0."""
+    with running("--port", "0") as (process, url, key):
+        assert key == "sandbox-key"
+        answer = requests.get(f"{url}/v1/users", headers={KEY_HEADER: key}, timeout=5)
+        assert answer.json()["totalHits"] == 200
+        process.send_signal(number)
+        assert process.communicate(timeout=5) == ("", "")
+        assert process.returncode == 0
+
+
+def test_20000_events_are_served_within_two_seconds_of_the_start() -> None:
+    """Generated, sorted and listening; twice the time is allowed to a busy machine."""
+    start = time.monotonic()
+    with running("--events", "20000") as (_, url, _key):
+        took = time.monotonic() - start
+        counts = requests.get(f"{url}/_sandbox/status", timeout=5).json()["counts"]
+    assert sum(count for kind, count in counts.items() if kind.endswith("_events")) > 19_000
+    assert took < 4
+
+
+def test_options_shape_the_world_and_the_misbehaviour(tmp_path: Path) -> None:
+    """Sizes, seed, anchor, key, faults and the request log."""
+    log = tmp_path / "requests.jsonl"
+    options = (
+        "--seed=7 --anchor=2024-06-10T00:00:00Z --days=10 --users=11 --accounts=3 --events=0 "
+        "--custom-events=50 --api-key=other --latency-ms=1 --scroll-ttl-seconds=5 "
+        f"--faults http_503=0 http_504=0 --log-requests={log}"
+    ).split()
+    misbehave = json.dumps({"rules": [{"fault": "http_500", "path": "/v1/segment"}]})
+    with running(*options, "--misbehave", misbehave) as (_, url, key):
+        status = requests.get(f"{url}/_sandbox/status", timeout=5).json()
+        answer = requests.get(f"{url}/v1/segment", headers={KEY_HEADER: key}, timeout=5)
+        requests.get(f"{url}{CUSTOM}", headers={KEY_HEADER: key}, timeout=5)
+    assert (status["seed"], status["anchor"], key) == (7, "2024-06-10T00:00:00.000Z", "other")
+    assert [status["counts"][kind] for kind in ("users", "accounts", "custom_events")] == [
+        11,
+        3,
+        50,
+    ]
+    faults = {rule["fault"] for rule in status["misbehaviour"]["rules"]}
+    assert faults == {"http_500", "http_503", "http_504", "latency"}
+    assert answer.status_code == 500
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(line["path"], line["status"]) for line in lines] == [
+        ("/v1/segment", 500),
+        (CUSTOM, 200),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--anchor", "yesterday"], "--anchor has to be"),
+        (["--faults", "nope=1"], "unknown fault 'nope'"),
+        (["--misbehave", "{"], "error"),
+        (["--misbehave", "[]"], "JSON object"),
+        (["--users", "0"], "users >= 1"),
+    ],
+)
+def test_wrong_options_are_explained_without_a_traceback(options: list[str], message: str) -> None:
+    """Usage on stderr, exit code 2."""
+    done = subprocess.run(  # noqa: S603 - our own program
+        [*COMMAND, *options], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=10
+    )
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_explained_without_a_traceback(sandbox: SandboxServer) -> None:
+    """One line and exit code 1."""
+    done = subprocess.run(  # noqa: S603 - our own program
+        [*COMMAND, "--port", str(sandbox.port), "--events", "0"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=10,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("px-sandbox cannot listen: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_without_aiohttp_it_says_what_to_install() -> None:
+    """One line and exit code 1."""
+    hide = (
+        "import sys; sys.modules['aiohttp'] = None; "
+        "from tap_gainsight_px.sandbox.cli import main; main([])"
+    )
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", hide],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=10,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "px-sandbox needs aiohttp: pip install 'tap-gainsight-px[sandbox]'\n"
