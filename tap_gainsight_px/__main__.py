@@ -21,10 +21,12 @@ def main() -> None:
     except TapError as error:
         logger.error("%s", error)  # noqa: TRY400
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The target has gone. Nothing is left to be said to it, not even at exit.
+    except OSError as error:
+        # As a rule the target has gone, or the disk behind standard output is full. What is
+        # still held can be written nowhere, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        logger.error("The target closed the pipe")  # noqa: TRY400
+        gone = isinstance(error, BrokenPipeError)
+        logger.error("%s", "The target has closed the pipe" if gone else error)  # noqa: TRY400
         sys.exit(1)
 
 

@@ -13,12 +13,17 @@ if TYPE_CHECKING:
 _START_OVER = "run without --state to start over, or correct it"
 
 
-def check_state(state: Any) -> None:
-    """Refuse a STATE whose shape is not that of Singer bookmarks.
+def checked_state(state: Any) -> dict[str, Any]:
+    """Return a STATE that has the shape of Singer bookmarks.
+
+    Args:
+        state: The value of a STATE message, or the whole message.
 
     Raises:
-        StateError: With the place that is wrong.
+        StateError: It has another shape, with the place that is wrong.
     """
+    if isinstance(state, dict) and state.get("type") == "STATE":
+        state = state.get("value")
     if not isinstance(state, dict):
         message = f"STATE must be an object, not {_kind(state)}; {_START_OVER}"
         raise StateError(message)
@@ -33,6 +38,7 @@ def check_state(state: Any) -> None:
                 f"{_START_OVER}"
             )
             raise StateError(message)
+    return state
 
 
 def read_bookmark(

@@ -42,17 +42,15 @@ class FullRead:
         self._read_to = read_to
         self._seen: set[Key] = set()
         self._seen_before = -1
-        self._readings = 0
+        self._fruitless = 0
         self._restart()
 
     def _restart(self) -> None:
-        spec = self._reader.spec
-        size = max(1, self._reader.page_size - self._readings)
-        self._params: Params = first_params(spec.paging, size)
+        # Other page edges on another reading: a fault tied to a page then shows as one.
+        self._page_size = max(1, self._reader.page_size - self._fruitless)
+        self._params: Params = first_params(self._reader.spec.paging, self._page_size)
         self._announced: int | None = None
         self._arrived = 0
-        self._without_news = 0
-        self._readings += 1
 
     def next_page(self) -> Batch | More[Batch]:
         """Read one page; return its records and the job for what comes after it."""
@@ -65,17 +63,14 @@ class FullRead:
     def _next_page(self) -> Batch | More[Batch]:
         name = self._reader.spec.name
         try:
-            page = self._reader.page(self._params, announced=self._announced)
-            rows = self._new_rows(page)
+            page = self._page()
         except ScrollLostError as error:
-            if self._readings >= READINGS:
-                message = f"{error.message}, {READINGS} times in a row; run again later"
-                raise WindowError(message) from error
             logger.warning("%s: %s; reading it again", name, error)
-            return self._again([])
-        if self._announced is None:
-            self._announced = page.total_hits
-        self._arrived += len(page.rows)
+            if self._is_worth_another():
+                return self._again([])
+            message = f"{error.message}, {READINGS} times in a row; run again later"
+            raise WindowError(message) from error
+        rows = [row for row in page.rows if self._is_new(row) and self._wanted(row)]
         following = next_params(
             self._reader.spec.paging,
             self._params,
@@ -87,15 +82,15 @@ class FullRead:
             return More([lambda: Batch(rows, subject=name), self.next_page])
         return self._end(rows)
 
-    def _new_rows(self, page: Page) -> list[Row]:
-        new = [row for row in page.rows if self._is_new(row)]
-        # A reading after the first starts with pages of known records.
-        if page.rows and not new and self._readings == 1:
-            self._without_news += 1
-        if self._without_news >= PAGES_WITHOUT_NEWS:
+    def _page(self) -> Page:
+        page = self._reader.page(self._params, announced=self._announced)
+        if self._announced is None:
+            self._announced = page.total_hits
+        self._arrived += len(page.rows)
+        if self._arrived > 2 * len(self._seen) + PAGES_WITHOUT_NEWS * self._page_size:
             message = "the scroll gives the same records over and over"
             raise ScrollLostError(message)
-        return [row for row in new if self._wanted(row)]
+        return page
 
     def _is_new(self, row: Row) -> bool:
         before = len(self._seen)
@@ -110,7 +105,7 @@ class FullRead:
         name = self._reader.spec.name
         doubled = self._arrived >= (self._announced or 0) and len(self._seen) == self._seen_before
         missing = 0 if doubled else self._missing
-        if missing and self._readings < READINGS:
+        if missing and self._is_worth_another():
             logger.warning(
                 "%s: %d of %s announced records are missing; reading it again",
                 name,
@@ -119,6 +114,14 @@ class FullRead:
             )
             return self._again(rows)
         return Batch(rows, read_to=self._read_to, missing=missing, subject=name)
+
+    def _is_worth_another(self) -> bool:
+        """Whether to read it again: always after news, else a few times.
+
+        A slow target makes a long scroll expire again and again; each reading still gets further.
+        """
+        self._fruitless = 0 if len(self._seen) > self._seen_before else self._fruitless + 1
+        return self._fruitless < READINGS - 1
 
     def _again(self, rows: list[Row]) -> More[Batch]:
         self._seen_before = len(self._seen)

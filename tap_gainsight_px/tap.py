@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 from singer_sdk import Tap
 
 from tap_gainsight_px import timestamps
-from tap_gainsight_px.bookmarks import check_state
+from tap_gainsight_px.bookmarks import checked_state
 from tap_gainsight_px.custom_attributes import decode_attributes, with_attributes
 from tap_gainsight_px.drift import with_unexpected
 from tap_gainsight_px.errors import RefusedError, SettingsError, StateError
@@ -144,8 +144,7 @@ class TapGainsightPx(Tap):
         Raises:
             StateError: It is not a Singer STATE.
         """
-        check_state(state)
-        super().load_state(state)
+        super().load_state(checked_state(state))
 
     def finish(self) -> None:
         """End the run's threads.

@@ -117,6 +117,7 @@ class Transport:
     def _once(
         self, path: str, params: Params, decode: Callable[[bytes], T], *, repeatable: bool
     ) -> T:
+        self._wait(0)  # a run that is to end sends nothing more
         self._rate_limit.acquire()
         self._count()
         try:
