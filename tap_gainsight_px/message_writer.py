@@ -45,7 +45,7 @@ class PageWriter(GenericSingerWriter[bytes, Message]):
         """Hand everything that is held to the target."""
         if not self._held:
             return
-        held = b"".join(self._held)
+        held = self._held[0] if len(self._held) == 1 else b"".join(self._held)
         self._held.clear()
         self._size = 0
         # Looked up each time: whoever tests a tap puts another one in its place.

@@ -7,11 +7,13 @@ fit raises a `ValueError`, and the caller takes the slow path for that page.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from tap_gainsight_px.drift import UNEXPECTED
 from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ class RecordType:
             records_key: Field of the answer that holds the records.
             left_out: Fields that are not wanted in what `encode` gives.
         """
-        record = _make_struct(schema)
+        fields = schema.get("properties", {})
+        record = _make_struct({name: fields[name] for name in fields if name != UNEXPECTED})
         answer = msgspec.defstruct(
             "Answer",
             [
@@ -62,7 +65,7 @@ class RecordType:
         self._decode = msgspec.json.Decoder(answer).decode
         self._fixes = record.fixes
         self._left_out = [record.attributes[name] for name in left_out if name in record.attributes]
-        self.attributes = record.attributes
+        self._attributes = record.attributes
         self.encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
     def decode(self, body: bytes) -> Any:
@@ -79,6 +82,10 @@ class RecordType:
         if not body.isascii():
             body.decode("utf-8")
         return self._decode(body)
+
+    def values(self, records: list[Any], name: str) -> list[Any]:
+        """Return one field of many records; `UNSET` where it is missing."""
+        return list(map(attrgetter(self._attributes[name]), records))
 
     def finish(self, records: list[Any]) -> None:
         """Check what stayed bytes, rewrite times, and drop the fields that are left out.
@@ -102,10 +109,10 @@ class _Struct:
         self.fixes: list[Fix] = []
 
 
-def _make_struct(schema: Mapping[str, Any]) -> _Struct:
+def _make_struct(properties: Mapping[str, Any]) -> _Struct:
     made = _Struct()
     fields: list[tuple[str, Any, Any]] = []
-    for number, (name, field) in enumerate(schema.get("properties", {}).items()):
+    for number, (name, field) in enumerate(properties.items()):
         # JSON names need not be Python names, so the attributes are simply counted.
         attribute = f"f{number}"
         made.attributes[name] = attribute
@@ -132,7 +139,7 @@ def _make_type(attribute: str, field: Mapping[str, Any]) -> tuple[Any, Fix | Non
     if kind in _SCALARS:
         return _optional(_SCALARS[kind]), None
     if kind == "object" and field.get("properties"):
-        nested = _make_struct(field)
+        nested = _make_struct(field["properties"])
         return _optional(nested.struct), _fix_nested(attribute, nested.fixes)
     if kind == "array":
         return _make_list(attribute, field.get("items", {}))
@@ -145,7 +152,7 @@ def _make_list(attribute: str, items: Mapping[str, Any]) -> tuple[Any, Fix | Non
     if kind in _SCALARS and "format" not in items:
         return _optional(list[_SCALARS[kind] | None]), None  # type: ignore[valid-type]
     if kind == "object" and items.get("properties"):
-        nested = _make_struct(items)
+        nested = _make_struct(items["properties"])
         struct = nested.struct
         return _optional(list[struct | None]), _fix_each(attribute, nested.fixes)  # type: ignore[valid-type]
     # A list of anything else is in no answer of the API today. Only null fits this type, so a
@@ -164,22 +171,23 @@ def _kind(field: Mapping[str, Any]) -> str:
 
 
 def _rewrite_times(attribute: str) -> Fix:
+    get = attrgetter(attribute)
+
     def fix(records: list[Any]) -> None:
-        for record in records:
-            value = getattr(record, attribute)
-            if value is not None and value is not UNSET:
-                setattr(record, attribute, to_iso(value))
+        for record, time in zip(records, list(map(get, records)), strict=True):
+            if time is not None and time is not UNSET:
+                setattr(record, attribute, to_iso(time))
 
     return fix
 
 
 def _check_raw(attribute: str, kind: str) -> Fix:
+    get = attrgetter(attribute)
     first_bytes = _FIRST_BYTES[kind]
 
     def fix(records: list[Any]) -> None:
-        for record in records:
-            value = getattr(record, attribute)
-            if value is not UNSET and memoryview(value)[0] not in first_bytes:
+        for value in map(get, records):
+            if value is not UNSET and bytes(value)[0] not in first_bytes:
                 message = f"a value that is no {kind}"
                 raise ValueError(message)
 
@@ -187,8 +195,10 @@ def _check_raw(attribute: str, kind: str) -> Fix:
 
 
 def _fix_nested(attribute: str, fixes: list[Fix]) -> Fix | None:
+    get = attrgetter(attribute)
+
     def fix(records: list[Any]) -> None:
-        nested = [value for record in records if (value := getattr(record, attribute))]
+        nested = [value for value in map(get, records) if value]
         for one in fixes:
             one(nested)
 
@@ -196,13 +206,11 @@ def _fix_nested(attribute: str, fixes: list[Fix]) -> Fix | None:
 
 
 def _fix_each(attribute: str, fixes: list[Fix]) -> Fix | None:
+    get = attrgetter(attribute)
+
     def fix(records: list[Any]) -> None:
-        nested = [
-            value
-            for record in records
-            for value in getattr(record, attribute) or ()
-            if value is not None
-        ]
+        lists = [values for values in map(get, records) if values]
+        nested = [value for values in lists for value in values if value is not None]
         for one in fixes:
             one(nested)
 

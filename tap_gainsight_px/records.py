@@ -109,22 +109,19 @@ class PageDecoder:
     def _decode_typed(self, body: bytes, record_type: RecordType) -> Page:
         answer = record_type.decode(body)
         records = answer.rows
-        attributes = record_type.attributes
         (key_name,) = self._spec.primary_keys
-        key_attribute = attributes[key_name]
-        keys = [getattr(record, key_attribute) for record in records]
-        if None in keys or UNSET in keys:
+        keys = record_type.values(records, key_name)
+        if set(map(type, keys)) - {str}:
             message = "a record without a key"
             raise ValueError(message)
         dates: list[int | None] = [None] * len(records)
         if self._spec.replication_key is not None:
-            date_attribute = attributes[self._spec.replication_key]
-            found = [getattr(record, date_attribute) for record in records]
+            found = record_type.values(records, self._spec.replication_key)
             dates = [None if date is UNSET else date for date in found]
         record_type.finish(records)
-        encode = record_type.encode
+        encoded = map(record_type.encode, records)
         return Page(
-            rows=list(zip(dates, keys, [encode(record) for record in records], strict=True)),
+            rows=list(zip(dates, keys, encoded, strict=True)),
             total_hits=None if answer.total_hits is UNSET else answer.total_hits,
             scroll_id=answer.scroll_id or None,
             is_last=None if answer.is_last is UNSET else answer.is_last,

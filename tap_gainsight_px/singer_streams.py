@@ -21,7 +21,7 @@ from tap_gainsight_px.records import PageDecoder
 from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from singer_sdk import Tap
     from singer_sdk.helpers import types
@@ -107,15 +107,17 @@ class PxStream(Stream):
         head, tail = self._message_ends()
         for start in range(0, len(rows), _RECORDS_PER_WRITE):
             self._run().stop.check()
-            for is_json, group in groupby(
-                (record for _, _, record in rows[start : start + _RECORDS_PER_WRITE]),
-                key=lambda record: isinstance(record, bytes),
+            records = [record for _, _, record in rows[start : start + _RECORDS_PER_WRITE]]
+            kinds = set(map(type, records))
+            # As a rule all are of one kind; a page that took the slow way may stand in between.
+            for is_json, group in (
+                [(kinds == {bytes}, records)] if len(kinds) == 1 else _by_kind(records)
             ):
                 if is_json:
-                    joined = (tail + head).join(cast("Iterable[bytes]", group))
-                    writer.write_lines(head + joined + tail)
+                    joined = (tail + head).join(cast("list[bytes]", group))
+                    writer.write_lines(b"".join((head, joined, tail)))
                 else:
-                    for record in cast("Iterable[dict[str, Any]]", group):
+                    for record in cast("list[dict[str, Any]]", group):
                         self._write_record_message(record)
         self.state_manager.is_flushed = False
 
@@ -307,6 +309,11 @@ class PxStream(Stream):
 
     def get_replication_key_signpost(self, context: types.Context | None = None) -> None:
         """Keep the SDK's upper limit for bookmarks out of STATE; `_finish` has its own."""
+
+
+def _by_kind(records: list[dict[str, Any] | bytes]) -> Iterator[tuple[bool, list[Any]]]:
+    for is_json, group in groupby(records, key=lambda record: isinstance(record, bytes)):
+        yield is_json, list(group)
 
 
 def shortfall_error(shortfalls: list[str]) -> TapError:

@@ -31,9 +31,15 @@ def floor_second(milliseconds: int) -> int:
     return milliseconds // SECOND * SECOND
 
 
-@lru_cache(maxsize=65_536)
-def _second_text(seconds: int) -> str:
-    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
+@lru_cache(maxsize=4_096)
+def _day_text(days: int) -> str:
+    return (_EPOCH + timedelta(days=days)).isoformat()[:11]
+
+
+# Every record has a time or more, so its text is put together from pieces made once.
+_MINUTES = [f"{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1_440)]
+_SECONDS = [f"{second:02d}." for second in range(60)]
+_MILLISECONDS = [f"{millisecond:03d}Z" for millisecond in range(1_000)]
 
 
 def to_iso(milliseconds: int) -> str:
@@ -45,8 +51,10 @@ def to_iso(milliseconds: int) -> str:
     if not _EARLIEST <= milliseconds <= _LATEST:
         message = f"{milliseconds} ms is not a time between the years 1 and 9999"
         raise ValueError(message)
-    seconds, rest = divmod(milliseconds, 1_000)
-    return f"{_second_text(seconds)}.{rest:03d}Z"
+    seconds, millisecond = divmod(milliseconds, 1_000)
+    minutes, second = divmod(seconds, 60)
+    days, minute = divmod(minutes, 1_440)
+    return f"{_day_text(days)}{_MINUTES[minute]}{_SECONDS[second]}{_MILLISECONDS[millisecond]}"
 
 
 def to_iso_seconds(milliseconds: int) -> str:

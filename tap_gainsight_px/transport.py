@@ -8,6 +8,7 @@ import math
 import threading
 import time
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -82,6 +83,12 @@ class Transport:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._sent = 0
+        self._headers = {
+            KEY_HEADER: settings.api_key,
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": settings.user_agent,
+        }
 
     @property
     def requests_sent(self) -> int:
@@ -143,37 +150,35 @@ class Transport:
                 raise StoppedError(message)
             self._sent += 1
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = requests.Session()
-            session.headers["User-Agent"] = self._settings.user_agent
-            session.headers["Accept"] = "application/json"
-            # Environment proxies and certificates stay in force, a .netrc must not:
-            # it would add credentials that nobody configured here.
-            session.auth = self._authorize
-            self._local.session = session
-        return session
+    def _sender(self) -> Callable[[requests.PreparedRequest], requests.Response]:
+        """Return what sends requests over this worker's own connection.
 
-    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers[KEY_HEADER] = self._settings.api_key
-        return request
+        That is the adapter under a session: it follows no redirect (which could lead the key to
+        another host), keeps no cookie and reads no .netrc, and costs half the time.
+        """
+        send: Callable[..., requests.Response] | None = getattr(self._local, "send", None)
+        if send is None:
+            url = self._settings.api_url
+            session = requests.Session()
+            # Proxies and certificates of the environment stay in force.
+            options: Mapping[str, Any] = session.merge_environment_settings(
+                url, {}, stream=True, verify=None, cert=None
+            )
+            timeout = self._settings.request_timeout_seconds
+            send = partial(session.get_adapter(url).send, timeout=timeout, **options)
+            self._local.send = send
+        return send
 
     def _send(self, path: str, params: Params) -> tuple[int, Mapping[str, str], bytes]:
-        timeout = self._settings.request_timeout_seconds
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + self._settings.request_timeout_seconds
+        url = self._settings.api_url + path
         try:
-            with self._session().get(
-                self._settings.api_url + path,
-                params=dict(params),
-                timeout=timeout,
-                stream=True,
-                # A redirect could lead the key to another host.
-                allow_redirects=False,
-            ) as response:
-                return response.status_code, response.headers, _read(path, response, deadline)
+            request = requests.Request("GET", url, headers=self._headers, params=dict(params))
+            response = self._sender()(request.prepare())
+            body = _read(path, response, deadline)
         except (requests.RequestException, HTTPError, OSError) as error:
             raise self._connection_error(path, error) from error
+        return response.status_code, response.headers, body
 
     def _connection_error(self, path: str, error: Exception) -> RequestError:
         what = f"no answer from {self._settings.api_url}"
@@ -213,17 +218,23 @@ def _read(path: str, response: requests.Response, deadline: float) -> bytes:
     """Read a body whole, within the time and the size that one answer may take."""
     chunks: list[bytes] = []
     size = 0
-    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise AnswerLostError(
-                f"the answer is larger than {MAX_BODY_BYTES // 1024**2} MiB",
-                path=path,
-                advice="Lower page_size",
-            )
-        if time.monotonic() > deadline:
-            raise requests.ReadTimeout
+    try:
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_BODY_BYTES:
+                raise AnswerLostError(
+                    f"the answer is larger than {MAX_BODY_BYTES // 1024**2} MiB",
+                    path=path,
+                    advice="Lower page_size",
+                )
+            if time.monotonic() > deadline:
+                raise requests.ReadTimeout
+    except BaseException:
+        response.close()
+        raise
+    # Read to its end, the connection can serve the next request.
+    response.raw.release_conn()
     return b"".join(chunks)
 
 
