@@ -29,7 +29,7 @@ from tap_gainsight_px.errors import (
 from tap_gainsight_px.retry import retrying
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tap_gainsight_px.paging import Params
     from tap_gainsight_px.rate_limit import RateLimit
@@ -216,26 +216,35 @@ def _reason(error: Exception) -> str:
 
 def _read(path: str, response: requests.Response, deadline: float) -> bytes:
     """Read a body whole, within the time and the size that one answer may take."""
-    chunks: list[bytes] = []
-    size = 0
     try:
-        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > MAX_BODY_BYTES:
-                raise AnswerLostError(
-                    f"the answer is larger than {MAX_BODY_BYTES // 1024**2} MiB",
-                    path=path,
-                    advice="Lower page_size",
-                )
-            if time.monotonic() > deadline:
-                raise requests.ReadTimeout
+        body = b"".join(_chunks(response, deadline))
     except BaseException:
         response.close()
         raise
+    if len(body) > MAX_BODY_BYTES:
+        response.close()
+        raise AnswerLostError(
+            f"the answer is larger than {MAX_BODY_BYTES // 1024**2} MiB",
+            path=path,
+            advice="Lower page_size",
+        )
     # Read to its end, the connection can serve the next request.
     response.raw.release_conn()
-    return b"".join(chunks)
+    return body
+
+
+def _chunks(response: requests.Response, deadline: float) -> Iterator[bytes]:
+    """Yield the body as it arrives, until its end, the deadline or more than it may hold."""
+    size = 0
+    is_packed = "Content-Encoding" in response.headers
+    while size <= MAX_BODY_BYTES:
+        chunk: bytes = response.raw.read1(_CHUNK_BYTES, decode_content=is_packed)
+        if not chunk:
+            return
+        yield chunk
+        size += len(chunk)
+        if time.monotonic() > deadline:
+            raise requests.ReadTimeout
 
 
 def _decoded(path: str, status: int, body: bytes, decode: Callable[[bytes], T]) -> T:
