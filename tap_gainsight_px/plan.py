@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 _STEPS = {Sums.DAY: (DAY, 0), Sums.WEEK: (7 * DAY, 4 * DAY)}
 
 _SAMPLE_DAYS = 190
+_FIRST_WINDOW = DAY
 
 
 @dataclass
@@ -116,7 +117,9 @@ def _ranges(
     else:
         longest = time_range.max_days
         widest = settings.window if longest is None else min(settings.window, longest * DAY)
-        ranges = cut(start, end, widest)
+        # The first records of a long sync need not wait for the whole of a wide window.
+        first_end = min(start + _FIRST_WINDOW, end) if bookmark is None else start
+        ranges = cut(start, first_end, widest) + cut(first_end, end, widest)
     logger.info(
         "%s: reading from %s to %s in %d windows",
         spec.name,

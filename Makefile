@@ -1,0 +1,143 @@
+# What a developer types; `make help` lists it.
+# Needs make and Python 3.10 or newer with venv and pip. All else is installed into .venv and .build.
+
+PYTHON ?= python3
+PYTEST = .venv/bin/python -m pytest
+
+# Stamps: touched when an environment is complete; one older than its sources is made anew.
+DEV      := .venv/.ready
+MELTANO  := .build/meltano/.ready
+PLUGINS  := .meltano/.ready
+WHEEL    := .build/wheel/.ready
+POSTGRES := .build/target-postgres/.ready
+CHECKER  := .build/singer-tools/.ready
+PACKAGE  := $(shell find tap_gainsight_px schemas -type f ! -name '*.pyc')
+
+# $(call venv,<title>,<pip arguments>): a fresh environment in the folder of the target, silent unless it fails.
+define venv
+	@echo "Setting up $(1) …"
+	@mkdir -p .build/logs
+	@{ $(PYTHON) -m venv --clear $(@D) && \
+	   $(@D)/bin/python -m pip install --disable-pip-version-check --progress-bar off $(2); \
+	 } > .build/logs/$(notdir $(@D)).log 2>&1 \
+	 || { tail -n 25 .build/logs/$(notdir $(@D)).log; echo "That did not work; the whole log: .build/logs/$(notdir $(@D)).log"; exit 1; }
+	@touch $@
+endef
+
+# ---------------------------------------------------------------------------------------------
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-reset test lint format types layers unit tap properties contract sandbox e2e wheel lock clean python
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(DEV) $(PLUGINS) ## Gainsight PX (a stand-in) into a real Postgres, by Meltano; again: only what is new
+	@.venv/bin/python -m demo
+
+demo-reset: ## Forget what the demo loaded
+	@rm -rf .demo
+
+# Every step runs, so that one run tells all that is wrong; the last line says how it went.
+STEPS := lint types layers unit tap properties contract sandbox e2e
+
+test: $(DEV) $(MELTANO) $(PLUGINS) $(WHEEL) $(POSTGRES) $(CHECKER) ## Everything: checks and all tests
+	@passed=0; failed=; begin=$$(date +%s); \
+	for step in $(STEPS); do \
+	  $(MAKE) --no-print-directory $$step && passed=$$((passed + 1)) || failed="$$failed $$step"; \
+	done; \
+	echo; echo "== make test: $$(( $$(date +%s) - begin )) s$${failed:+, failed:$$failed}"; \
+	set -- $$failed; echo "steps: $$passed passed, $$# failed"; [ $$# -eq 0 ]
+
+lint: $(DEV) ## Lint and format check
+	@echo; echo "== lint"
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+format: $(DEV) ## Put the code in shape
+	@.venv/bin/ruff check --fix --exit-zero .
+	@.venv/bin/ruff format .
+
+types: $(DEV) ## Types, strictly
+	@echo; echo "== types"
+	@.venv/bin/mypy
+
+layers: $(DEV) ## Every import points to a lower layer
+	@echo; echo "== layers"
+	@.venv/bin/lint-imports --no-cache --no-logo
+
+unit: $(DEV) ## Unit tests: the quick ones
+	@echo; echo "== unit tests"
+	@$(PYTEST) tests/unit
+
+# All folders of tests that have no step of their own, so that none is forgotten.
+TAP_TESTS = $(filter-out $(addprefix tests/,unit properties contract sandbox e2e __pycache__),$(patsubst %/,%,$(wildcard tests/*/)))
+
+tap: $(DEV) ## The tap's parts and whole runs of it, against the sandbox
+	@echo; echo "== tap tests"
+	@$(PYTEST) -n 2 $(TAP_TESTS)
+
+properties: $(DEV) ## Property tests (Hypothesis)
+	@echo; echo "== property tests"
+	@$(PYTEST) -n 2 tests/properties
+
+contract: $(DEV) ## Table, schemas, API contract, meltano.yml and README agree
+	@echo; echo "== contract tests"
+	@$(PYTEST) tests/contract
+
+sandbox: $(DEV) ## Tests of the stand-in for PX
+	@echo; echo "== sandbox tests"
+	@$(PYTEST) -n 2 tests/sandbox
+
+e2e: $(DEV) $(MELTANO) $(PLUGINS) $(WHEEL) $(POSTGRES) $(CHECKER) ## The built wheel into a real Postgres
+	@echo; echo "== end-to-end tests"
+	@$(PYTEST) -n 2 --dist loadfile tests/e2e
+
+wheel: $(DEV) ## dist/: the wheel, built by way of the sdist
+	@rm -rf dist
+	@.venv/bin/python -m build --no-isolation --outdir dist . > .build/logs/build.log 2>&1 || { tail -n 25 .build/logs/build.log >&2; exit 1; }
+	@ls dist/*
+
+lock: python ## requirements/: the newest versions that pyproject.toml and *.in allow
+	@$(PYTHON) -m venv .build/uv && .build/uv/bin/python -m pip install --quiet uv
+	@for name in meltano target-postgres singer-tools; do $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	@$(UV_COMPILE) pyproject.toml --extra sandbox --group dev -o requirements/dev.txt
+# One file for every Python from 3.10 on, and no index address in it.
+UV_COMPILE = .build/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.10 --no-header --no-annotate
+
+clean: ## Remove all that was installed, built and loaded
+	@rm -rf .venv .build .demo .meltano dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find tap_gainsight_px tests demo -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---------------------------------------------------------------------------------------------
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
+	 || { echo "Python 3.10 or newer is needed: make PYTHON=/path/to/python3.12 …"; exit 1; }
+
+.venv/.pinned: requirements/dev.txt | python
+	$(call venv,the development environment (half a minute),-r requirements/dev.txt)
+
+$(DEV): .venv/.pinned pyproject.toml
+	@.venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e . \
+	 > .build/logs/editable.log 2>&1 || { tail -n 25 .build/logs/editable.log; exit 1; }
+	@touch $@
+
+$(MELTANO): requirements/meltano.txt | python
+	$(call venv,Meltano (15 seconds),-r requirements/meltano.txt)
+
+$(POSTGRES): requirements/target-postgres.txt | python
+	$(call venv,target-postgres (15 seconds),-r requirements/target-postgres.txt)
+
+$(CHECKER): requirements/singer-tools.txt | python
+	$(call venv,singer-check-tap (5 seconds),-r requirements/singer-tools.txt)
+
+# The tap's declared dependencies are resolved from the wheel itself; the pins only choose their versions.
+$(WHEEL): $(PACKAGE) pyproject.toml | $(DEV)
+	@$(MAKE) --no-print-directory wheel > /dev/null
+	$(call venv,the built wheel (10 seconds),-c requirements/dev.txt "$$(echo dist/*.whl)[sandbox]")
+
+# By pip, as everything here: Meltano's own choice, uv, knows nothing of pip's configuration (index, certificates).
+$(PLUGINS): meltano.yml pyproject.toml requirements/dev.txt requirements/target-postgres.txt $(MELTANO)
+	@echo "Setting up Meltano's plugins: the tap and target-postgres (15 seconds) …"
+	@MELTANO_VENV_BACKEND=virtualenv .build/meltano/bin/meltano install --clean tap-gainsight-px target-postgres \
+	 > .build/logs/plugins.log 2>&1 || { tail -n 25 .build/logs/plugins.log; exit 1; }
+	@touch $@
