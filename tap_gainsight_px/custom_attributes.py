@@ -40,7 +40,7 @@ def with_attributes(schema: dict[str, Any], attributes: list[dict[str, Any]]) ->
         for attribute in attributes
         if attribute.get("origin", "CUSTOM") == "CUSTOM"
         and attribute.get("state") != "DELETED"
-        and attribute.get("type") in _TYPES
+        and str(attribute.get("type")) in _TYPES
         and isinstance(attribute.get("apiName"), str)
     }
     if not properties:

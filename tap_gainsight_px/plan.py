@@ -10,7 +10,7 @@ from tap_gainsight_px.child_reader import ChildReader
 from tap_gainsight_px.reader import WindowReader
 from tap_gainsight_px.records import PageDecoder
 from tap_gainsight_px.stream_spec import Sums
-from tap_gainsight_px.timestamps import DAY, floor_second, to_iso
+from tap_gainsight_px.timestamps import DAY, EARLIEST, floor_second, to_iso
 from tap_gainsight_px.verified_reader import VerifiedReader
 from tap_gainsight_px.windows import Window, cut, cut_aligned
 
@@ -135,7 +135,7 @@ def _resume_at(bookmark: int, given_start: int | None, settings: Settings) -> in
 
     But not before `start_date` where the bookmark has passed it.
     """
-    start = floor_second(bookmark - settings.lookback)
+    start = floor_second(max(bookmark - settings.lookback, EARLIEST))
     if given_start is None or given_start > bookmark:
         return start
     return max(start, given_start)

@@ -297,13 +297,15 @@ class WindowReader:
         """Return the windows to read instead when this one holds too much."""
         if window is None or window.seconds == 1:
             return []
-        first = walk.arrived == len(page.rows)
         announced = walk.announced or 0
+        if len(page.rows) < min(page_size, announced):
+            return []  # this was all, whatever is announced
+        first = walk.arrived == len(page.rows)
         if first and announced > self._max_records:
             return split(window, -(-announced // self._max_records))
         # The count is missing or cut off (Elasticsearch counts to 10,000 unless told otherwise).
-        full = len(page.rows) >= page_size
-        if full and walk.arrived > max(self._max_records, announced):
+        is_full = len(page.rows) >= page_size
+        if is_full and walk.arrived > max(self._max_records, announced):
             return split(window, 1 + walk.arrived // self._max_records)
         return []
 

@@ -210,6 +210,7 @@ class PxStream(Stream):
                 "The bookmark %s lies in the future; starting from now",
                 to_iso(bookmark),
             )
+            self._move_bookmark(settings.run_start)
             return settings.run_start
         return bookmark
 

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from functools import cached_property
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from singer_sdk import Tap
@@ -16,7 +17,7 @@ from tap_gainsight_px import timestamps
 from tap_gainsight_px.bookmarks import checked_state
 from tap_gainsight_px.custom_attributes import decode_attributes, with_attributes
 from tap_gainsight_px.drift import with_unexpected
-from tap_gainsight_px.errors import RefusedError, SettingsError, StateError
+from tap_gainsight_px.errors import RefusedError, SettingsError
 from tap_gainsight_px.event_tables import event_table_schema, event_table_specs
 from tap_gainsight_px.message_writer import PageWriter
 from tap_gainsight_px.ordered_pool import OrderedPool
@@ -33,7 +34,9 @@ from tap_gainsight_px.transport import Transport
 if TYPE_CHECKING:
     from types import FrameType
 
+    import click
     from singer_sdk import Stream
+    from singer_sdk.plugin_base import _ConfigInput
 
     from tap_gainsight_px.stream_spec import StreamSpec
 
@@ -164,6 +167,16 @@ class TapGainsightPx(Tap):
             raise shortfall_error(run.shortfalls)
 
     @classmethod
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        """Read the files given with `--config`, later ones over earlier ones."""
+        for path in value:
+            if path != "ENV":
+                _read_json(Path(path).read_text(encoding="utf-8"), f"the configuration {path}")
+        return super().cb_config(ctx, param, value)
+
+    @classmethod
     def invoke(  # type: ignore[override]
         cls,
         *,
@@ -180,19 +193,19 @@ class TapGainsightPx(Tap):
         cls.print_version(print_fn=cls.logger.info)
         tap = cls(
             config=config.config if config else {},
-            state=_read_json(state, "--state"),
-            catalog=_read_json(catalog, "--catalog"),
+            state=_read_json(state.read(), "the state file") if state else None,
+            catalog=_read_json(catalog.read(), "the catalog file") if catalog else None,
             parse_env_config=bool(config and config.parse_env),
             validate_config=True,
         )
         tap.sync_all()
         tap.finish()
 
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """End in good order: no new request, STATE of what was written out, exit code not 0."""
-        if self._stop.is_set:
-            super()._handle_termination(signum, frame)
         exit_code = 128 + signum
+        if self._stop.is_set:
+            os._exit(exit_code)
         name = signal.Signals(signum).name
         timer = threading.Timer(_SECONDS_TO_END, os._exit, (exit_code,))
         timer.daemon = True
@@ -200,12 +213,13 @@ class TapGainsightPx(Tap):
         self._stop(f"stopped by {name}; run again with the last STATE to go on", exit_code)
 
 
-def _read_json(file: IO[str] | None, option: str) -> dict[str, Any] | None:
-    if file is None:
-        return None
+def _read_json(text: str, what: str) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.load(file)
+        content = json.loads(text)
     except ValueError as error:
-        message = f"the file given with {option} is not JSON: {error}"
-        raise StateError(message) from error
+        message = f"{what} is not JSON: {error}"
+        raise SettingsError(message) from error
+    if not isinstance(content, dict):
+        message = f"{what} must hold a JSON object"
+        raise SettingsError(message)
     return content

@@ -17,7 +17,8 @@ SECOND = 1_000
 DAY = 86_400 * SECOND
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_EARLIEST = -62_135_596_800_000  # 0001-01-01, the first day that text of this form can name
+EARLIEST = -62_135_596_800_000
+"""0001-01-01, the first moment that text of this form can name, in epoch milliseconds."""
 _LATEST = 253_402_300_799_999  # the last millisecond of 9999
 
 
@@ -48,7 +49,7 @@ def to_iso(milliseconds: int) -> str:
     Raises:
         ValueError: The time lies outside the years 1 to 9999.
     """
-    if not _EARLIEST <= milliseconds <= _LATEST:
+    if not EARLIEST <= milliseconds <= _LATEST:
         message = f"{milliseconds} ms is not a time between the years 1 and 9999"
         raise ValueError(message)
     seconds, millisecond = divmod(milliseconds, 1_000)

@@ -49,6 +49,7 @@ _MESSAGE_LENGTH = 300
 
 # Longer than this the API only asks to wait when the day's requests are used up.
 _LONGEST_PAUSE_SECONDS = 900.0
+_LONGEST_SENSIBLE_SECONDS = 7 * 86_400.0
 _PAUSE_WITHOUT_RETRY_AFTER_SECONDS = 1.0
 _DUPLICATE_WAIT_SECONDS = 2.0
 
@@ -176,6 +177,9 @@ class Transport:
             request = requests.Request("GET", url, headers=self._headers, params=dict(params))
             response = self._sender()(request.prepare())
             body = _read(path, response, deadline)
+            if not response.ok:
+                # Some servers quote what they were sent, and errors end up in logs.
+                body = body.replace(self._settings.api_key.encode(), b"***")
         except (requests.RequestException, HTTPError, OSError) as error:
             raise self._connection_error(path, error) from error
         return response.status_code, response.headers, body
@@ -278,7 +282,7 @@ def _check_status(path: str, status: int, headers: Mapping[str, str], body: byte
         error = AnswerLostError("", **facts, advice="PX has a problem of its own: try later")
         error.retry_after = _retry_after(headers)
     elif 300 <= status < 400:  # noqa: PLR2004
-        host = urlsplit(headers.get("Location", "")).netloc
+        host = urlsplit(headers.get("Location", "")).netloc.rpartition("@")[2]
         where = f" to {host}" if host else ""
         advice = "Redirects are not followed, so that the key goes nowhere else: check api_url"
         error = RefusedError(f"HTTP {status}, a redirect{where}", **facts, advice=advice)
@@ -291,7 +295,7 @@ def _rate_limited(retry_after: float | None, facts: dict[str, Any]) -> RequestEr
     says_day = "day" in facts["api_message"].lower() or "daily" in facts["api_message"].lower()
     if says_day or (retry_after or 0) > _LONGEST_PAUSE_SECONDS:
         when = "tomorrow (UTC)"
-        if retry_after:
+        if retry_after and retry_after < _LONGEST_SENSIBLE_SECONDS:
             at = timestamps.now() + int(retry_after * 1_000)
             when = f"after {timestamps.to_iso_seconds(at)}"
         advice = f"The account's requests of the day are used up. Run again {when}: STATE goes on"

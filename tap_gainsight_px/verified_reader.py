@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# No record of PX can be older than the product; what claims to be is read as one window.
+# All the time that a filter can name. What lies before the product's own time is odd, and read as
+# one window.
+_ALL_TIME = Window(parse("0001-01-02"), parse("9999-12-31"))
 _BEFORE_PX = parse("2013-01-01")
-_END_OF_TIME = parse("9999-01-01")
 _SAMPLE_SIZE = 25
 
 
@@ -83,7 +84,7 @@ class VerifiedReader:
                     self._name,
                     self._filter.field,
                 )
-                jobs.append(self._read_all(lambda row: row[0] is None, None))
+                jobs.append(self._read_all(_is_out_of_reach, None))
             return More(jobs)
         except TapError as error:
             error.during(self._name)
@@ -125,10 +126,20 @@ class VerifiedReader:
             inside = all(
                 date is not None and window.start <= date < window.end for date, _, _ in page.rows
             )
-            if inside and (key in {row[1] for row in page.rows} or _is_cut(page)):
+            found = key in {row[1] for row in page.rows} or _is_cut(page)
+            if inside and found and not self._gives_all(page, sample, window, form):
                 return form, ""
             reason = f"the API does not heed a filter on {field}"
         return None, reason
+
+    def _gives_all(self, page: Page, sample: Page, window: Window, form: TimeForm) -> bool:
+        """Whether the API gives everything, which happens to lie in the second asked for."""
+        if page.total_hits is not None and page.total_hits != sample.total_hits:
+            return False
+        before = Window(window.start - SECOND, window.start)
+        params = {**range_params(self._filter, before, form), "pageSize": 1}
+        rows = self._get(params).rows
+        return any(date is None or date >= window.start for date, _, _ in rows)
 
     def _windows(
         self, start: int | None, end: int, form: TimeForm, *, ends_now: bool
@@ -136,17 +147,17 @@ class VerifiedReader:
         windows = [Window(start, end)] if start is not None and start < end else []
         if start is None:
             edge = min(_BEFORE_PX, end - SECOND)
-            windows = [Window(0, edge), Window(edge, end)]
+            windows = [Window(_ALL_TIME.start, edge), Window(edge, end)]
         if ends_now:
             # Dates ahead of the clock. What changes during this run is left to the next one.
-            windows.append(Window(end + DAY, _END_OF_TIME))
+            windows.append(Window(end + DAY, _ALL_TIME.end))
         return [self._reader.job(window, form) for window in windows]
 
     def _has_undated(self, form: TimeForm, sample: Page) -> bool:
         if sample.total_hits is None:
             return True
         params = {
-            **range_params(self._filter, Window(0, _END_OF_TIME), form),
+            **range_params(self._filter, _ALL_TIME, form),
             **first_params(self._reader.spec.paging, _SAMPLE_SIZE),
         }
         dated = self._get(params).total_hits
@@ -160,7 +171,12 @@ class VerifiedReader:
 
 def _is_known(row: Row) -> bool:
     """Whether a record can be looked for by its date, and recognised."""
-    return has_key(row) and row[0] is not None
+    return has_key(row) and not _is_out_of_reach(row)
+
+
+def _is_out_of_reach(row: Row) -> bool:
+    """Whether a record has no date that a filter can name."""
+    return row[0] is None or not _ALL_TIME.start < row[0] < _ALL_TIME.end
 
 
 def _is_cut(page: Page) -> bool:

@@ -1,0 +1,102 @@
+"""Discovery lists what there is; who chooses nothing gets what costs little."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tap_gainsight_px.sandbox import SandboxServer
+from tests.contract.facts import PROJECT, STREAM_FACTS
+from tests.streams.rich import now, rich_world
+from tests.streams.runs import config, discover, entry_of, messages_in, names_of, root, sync
+from tests.streams.truth import DAY, iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PER_USER = {"user_preferences", "user_denylist"}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[SandboxServer]:
+    """Serve the hand-made world, in which every feature has a name."""
+    world = rich_world()
+    for name in ("null", "bare"):
+        world.delete("features", f"features {name}")
+    with SandboxServer(world) as server:
+        yield server
+
+
+def test_discovery_lists_exactly_the_32_streams(sandbox: SandboxServer, tmp_path: Path) -> None:
+    """As the program prints them, each with its keys and its schema."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config(sandbox)), encoding="utf-8")
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "tap_gainsight_px", "--discover", "--config", str(path)],
+        capture_output=True,
+        check=True,
+        cwd=PROJECT,
+        encoding="utf-8",
+    )
+    catalog = json.loads(done.stdout)
+    assert sorted(names_of(catalog)) == sorted(STREAM_FACTS)
+    assert len(names_of(catalog)) == 32
+    for entry in catalog["streams"]:
+        assert entry["key_properties"]
+        assert set(entry["key_properties"]) <= entry["schema"]["properties"].keys()
+
+
+def test_only_the_streams_of_one_request_a_user_are_off_by_default(
+    sandbox: SandboxServer,
+) -> None:
+    """The catalog says so, in the word that runners know."""
+    catalog = discover(sandbox)
+    off = {
+        name for name in names_of(catalog) if not root(entry_of(catalog, name))["selected-by-default"]
+    }
+    assert off == PER_USER
+
+
+def test_a_run_without_a_catalog_asks_about_no_single_user(
+    sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    """All other streams are read."""
+    path = tmp_path / "config.json"
+    settings = {"start_date": iso(now() - 9 * DAY), "end_date": iso(now())}
+    path.write_text(json.dumps(config(sandbox, **settings)), encoding="utf-8")
+    sandbox.requests.clear()
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "tap_gainsight_px", "--config", str(path)],
+        capture_output=True,
+        check=True,
+        cwd=PROJECT,
+        encoding="utf-8",
+    )
+    schemas = {one["stream"] for one in messages_in(done.stdout) if one["type"] == "SCHEMA"}
+    assert schemas == set(STREAM_FACTS) - PER_USER
+    asked = {request.path for request in sandbox.requests}
+    assert not [path for path in asked if "denylist" in path or "preferences" in path]
+
+
+def test_what_is_off_by_default_can_be_selected(sandbox: SandboxServer) -> None:
+    """Selection alone turns it on."""
+    assert sync(sandbox, *PER_USER).streams == PER_USER
+
+
+@pytest.mark.parametrize("stream", STREAM_FACTS)
+def test_the_schema_message_is_the_one_of_the_catalog(
+    sandbox: SandboxServer, stream: str
+) -> None:
+    """Keys and replication key reach the target, for it merges by them."""
+    entry = entry_of(discover(sandbox), stream)
+    settings = {"start_date": iso(now() - 2 * DAY), "end_date": iso(now())}
+    (message,) = sync(sandbox, stream, **settings).of("SCHEMA", stream)
+    assert message["key_properties"] == entry["key_properties"]
+    replication_key = entry.get("replication_key")
+    assert message.get("bookmark_properties", []) == ([replication_key] if replication_key else [])
+    assert message["schema"]["properties"].keys() == entry["schema"]["properties"].keys()

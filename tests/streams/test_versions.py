@@ -1,0 +1,178 @@
+"""Deletions: a full table is given a version, and what has an older one is not in PX any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_gainsight_px.sandbox import SandboxServer
+from tests.contract.facts import EVENT_STREAMS, STREAM_FACTS
+from tests.streams.rich import now, rich_world
+from tests.streams.runs import discover, entry_of, root, select, sync
+from tests.streams.truth import DAY, iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.streams.runs import Json, Run
+
+INCREMENTAL = {
+    *EVENT_STREAMS,
+    "users",
+    "accounts",
+    "engagement_collisions",
+    "engagement_errors",
+    "engagement_error_details",
+    "feature_adoption",
+}
+FULL = sorted(set(STREAM_FACTS) - INCREMENTAL)
+LISTINGS = [name for name in FULL if STREAM_FACTS[name]["paging"] == "page_number"]
+RANGE = {"start_date": iso(now() - 12 * DAY), "end_date": iso(now())}
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    """Serve the hand-made world, in which every feature has a name."""
+    world = rich_world()
+    for name in ("null", "bare"):
+        world.delete("features", f"features {name}")
+    with SandboxServer(world) as server:
+        yield server
+
+
+def as_full_table(catalog: Json, stream: str) -> Json:
+    """Let a stream be read as a full table, as a user does in the catalog."""
+    entry = entry_of(select(catalog, stream), stream)
+    root(entry)["replication-method"] = "FULL_TABLE"
+    entry["replication_method"] = "FULL_TABLE"
+    return catalog
+
+
+def kinds_of(run: Run, stream: str) -> list[str]:
+    """Return the types of a stream's messages in their order."""
+    return [one["type"] for one in run.messages if one.get("stream") == stream]
+
+
+@pytest.mark.parametrize("by_sdk", [False, True], ids=["page by page", "record by record"])
+def test_every_full_table_is_activated_after_its_last_record(
+    sandbox: SandboxServer, *, by_sdk: bool
+) -> None:
+    """Its records carry the version; those of incremental streams carry none."""
+    run = sync(sandbox, by_sdk=by_sdk, **RANGE)
+    assert run.error is None
+    assert sorted(run.activated) == FULL
+    for stream in FULL:
+        kinds = kinds_of(run, stream)
+        assert kinds == ["SCHEMA", *["RECORD"] * (len(kinds) - 2), "ACTIVATE_VERSION"]
+        versions = {one["version"] for one in run.of("RECORD", stream)}
+        assert versions == {run.activated[stream]}
+    assert not [
+        one for one in run.of("RECORD") if one["stream"] in INCREMENTAL and "version" in one
+    ]
+
+
+@pytest.mark.parametrize("stream", FULL)
+def test_a_table_that_has_become_empty_is_activated_too(stream: str) -> None:
+    """Without it the last rows would never go."""
+    with SandboxServer(rich_world()) as sandbox:
+        for kind in ("users", "engagements", stream, stream.removesuffix("_extended")):
+            if kind in {"survey_metadata", "user_preferences", "user_denylist", "subscription"}:
+                continue
+            key = {"users": "aptrinsicId", "integrations": "integrationSyncName"}.get(kind, "id")
+            for record in sandbox.world.records(kind):
+                sandbox.world.delete(kind, record[key])
+        run = sync(sandbox, stream)
+    assert len(run.records(stream)) == (1 if stream == "subscription" else 0)
+    assert list(run.activated) == [stream]
+
+
+def test_deleted_rows_are_those_that_the_new_version_does_not_have(
+    sandbox: SandboxServer,
+) -> None:
+    """What a loader with hard delete holds after two runs is what PX has."""
+    first = sync(sandbox, "features")
+    sandbox.world.delete("features", "features full")
+    second = sync(sandbox, "features", state=first.state)
+    assert "features full" in first.values("features", "id")
+    assert set(first.values("features", "id")) - set(second.values("features", "id")) == {
+        "features full"
+    }
+    assert second.activated["features"] >= first.activated["features"]
+
+
+@pytest.mark.parametrize("stream", LISTINGS)
+def test_a_run_that_ended_early_activates_nothing(sandbox: SandboxServer, stream: str) -> None:
+    """What was not reached is not deleted."""
+    run = sync(sandbox, stream, page_size=2, max_requests=2)
+    assert run.error is not None
+    assert run.records(stream)
+    assert run.activated == {}
+
+
+@pytest.mark.parametrize("stream", LISTINGS)
+def test_a_page_that_cannot_be_had_activates_nothing(sandbox: SandboxServer, stream: str) -> None:
+    """Whatever the API answers instead."""
+    path = STREAM_FACTS[stream]["path"]
+    sandbox.misbehave(
+        {"rules": [{"fault": "scroll_expired", "path": path, "nth": 2, "times": None}]}
+    )
+    run = sync(sandbox, stream, page_size=2)
+    assert run.error is not None
+    assert run.activated == {}
+
+
+def test_the_setting_turns_versions_off(sandbox: SandboxServer) -> None:
+    """For loaders that do not know them, and for users who keep deleted rows."""
+    run = sync(sandbox, *FULL, emit_activate_version_messages=False)
+    assert run.streams == set(FULL)
+    assert run.activated == {}
+    assert all("version" not in one for one in run.of("RECORD"))
+
+
+@pytest.mark.parametrize("stream", ["users", "accounts"])
+def test_people_read_as_a_full_table_are_activated(sandbox: SandboxServer, stream: str) -> None:
+    """Who wants to see deleted users asks for all of them, each time."""
+    catalog = as_full_table(discover(sandbox), stream)
+    run = sync(sandbox, catalog=catalog)
+    assert list(run.activated) == [stream]
+    assert len(run.records(stream)) == sandbox.world.count(stream)
+
+
+@pytest.mark.parametrize("last_modified_filter", ["honoured", "refused"])
+def test_a_count_that_falls_short_activates_nothing(
+    sandbox: SandboxServer, last_modified_filter: str
+) -> None:
+    """Announced records that never arrived are not deleted ones."""
+    faults = {"total_hits_too_high": {"rate": 1, "by": 2}}
+    sandbox.misbehave({"faults": faults, "last_modified_filter": last_modified_filter})
+    run = sync(sandbox, catalog=as_full_table(discover(sandbox), "accounts"), page_size=3)
+    assert run.activated == {}
+    assert run.error is not None
+    assert "announced" in str(run.error)
+
+
+def test_people_up_to_an_end_date_are_no_full_table(sandbox: SandboxServer) -> None:
+    """Who changed later was not read, and is not deleted either."""
+    catalog = as_full_table(discover(sandbox), "users")
+    run = sync(sandbox, catalog=catalog, end_date=iso(now() - 100 * DAY))
+    unread = sandbox.world.count("users") - len(run.records("users"))
+    assert unread == 0 or run.activated == {}
+
+
+def test_who_changes_during_the_run_is_not_deleted_by_it(sandbox: SandboxServer) -> None:
+    """The clock of the API may also be ahead of the tap's by some seconds."""
+    changed: dict[str, Any] = {"aptrinsicId": "new", "identifyId": "new"}
+    sandbox.world.put("users", {**changed, "lastModifiedDate": now() + DAY + 3_600_000})
+    catalog = as_full_table(discover(sandbox), "users")
+    run = sync(sandbox, catalog=catalog)
+    assert "new" in run.values("users", "aptrinsicId") or run.activated == {}
+
+
+@pytest.mark.parametrize("stream", EVENT_STREAMS)
+def test_a_range_of_events_is_never_activated(sandbox: SandboxServer, stream: str) -> None:
+    """Events before the range are older, not deleted, whatever the catalog says."""
+    catalog = as_full_table(discover(sandbox), stream)
+    run = sync(sandbox, catalog=catalog, **RANGE)
+    assert run.records(stream)
+    assert run.activated == {}

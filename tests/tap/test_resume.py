@@ -1,0 +1,113 @@
+"""A run can be broken off at any STATE: its output and that of the next run are everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tap_gainsight_px.sandbox import SandboxServer
+from tests.tap.harness import KEYS, Json, Output, discover, doubled, sync
+from tests.tap.worlds import (
+    DAY,
+    account,
+    event,
+    events_at,
+    iso,
+    today,
+    user,
+    world_of,
+    years_of_dates,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+START = today() - 400 * DAY
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[SandboxServer]:
+    """Serve events with bursts, and people of whom some have no date."""
+    dates = years_of_dates(START, today(), seed=8, quiet=70, burst=45)
+    world = world_of(
+        custom_events=[event(f"e{number}", date) for number, date in enumerate(dates)],
+        users=[user(f"u{n}", None if n % 40 == 0 else today() - n * DAY) for n in range(100)],
+        accounts=[account(f"a{n}", today() - n * 9 * DAY) for n in range(25)],
+    )
+    with SandboxServer(world) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("last_modified_filter", "lookback"), [("honoured", 0), ("refused", 3_600)]
+)
+def test_a_resume_from_every_state_loses_nothing(
+    sandbox: SandboxServer, last_modified_filter: str, lookback: int
+) -> None:
+    """For every STATE line: all before it, joined with a run from it, holds every record."""
+    sandbox.misbehave({"last_modified_filter": last_modified_filter})
+    settings: Json = {
+        "start_date": iso(START),
+        "window_max_records": 60,
+        "page_size": 60,
+        "lookback_seconds": lookback,
+    }
+    truth = {
+        stream: {one[key] for one in sandbox.world.records(stream)} for stream, key in KEYS.items()
+    }
+    catalog = discover(sandbox, *KEYS)
+    whole = sync(sandbox, catalog=catalog, **settings)
+    assert len(whole.states) > 12
+    for stream in KEYS:
+        assert set(whole.keys(stream)) == truth[stream]
+        assert doubled(whole.keys(stream)) == []
+    for state, before in whole.up_to_each_state():
+        resumed = sync(sandbox, catalog=catalog, state=state, **settings)
+        for stream in KEYS:
+            assert {*before.keys(stream), *resumed.keys(stream)} == truth[stream]
+            assert doubled(resumed.keys(stream)) == []
+
+
+def test_a_resumed_run_does_not_read_all_again(sandbox: SandboxServer) -> None:
+    """The later the STATE, the less is left to be read."""
+    sandbox.misbehave()
+    settings: Json = {"start_date": iso(START), "window_max_records": 60, "page_size": 60}
+    whole = sync(sandbox, "custom_events", **settings)
+    middle = whole.states[len(whole.states) // 2]
+    resumed = sync(sandbox, "custom_events", state=middle, **settings)
+    last = sync(sandbox, "custom_events", state=whole.states[-1], **settings)
+    total = len(whole.keys("custom_events"))
+    assert total * 0.2 < len(resumed.keys("custom_events")) < total * 0.8
+    assert last.keys("custom_events") == []
+
+
+def test_max_requests_ends_in_good_order_and_later_runs_finish() -> None:
+    """Few requests at a time lead to the whole as well, and every run says why it ended."""
+    world = events_at([START + n * DAY + 5 for n in range(400)])
+    state: Json | None = None
+    outputs: list[Output] = []
+    with SandboxServer(world) as sandbox:
+        catalog = discover(sandbox, "custom_events")
+        while not outputs or (outputs[-1].error and len(outputs) < 40):
+            # The name tells the requests of this run from late ones of the run before.
+            name = f"run {len(outputs)}"
+            output = sync(
+                sandbox,
+                catalog=catalog,
+                state=state,
+                start_date=iso(START),
+                window_max_records=30,
+                max_requests=10,
+                user_agent=name,
+            )
+            outputs.append(output)
+            assert sum(one.user_agent == name for one in sandbox.requests) <= 10
+            state = output.states[-1] if output.states else state
+    found = {key for output in outputs for key in output.keys("custom_events")}
+    assert outputs[-1].error is None
+    assert len(found) == 400
+    assert len(outputs) >= 2
+    for output in outputs[:-1]:
+        assert "max_requests (10)" in str(output.error)
+        assert output.exit_code == 1

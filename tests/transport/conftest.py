@@ -1,0 +1,30 @@
+"""What the tests of the transport share."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tap_gainsight_px.sandbox import SandboxServer, World
+from tests.transport.wire import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the machine's proxies out of requests to the servers of a test."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    """Serve a world with one user."""
+    world = World()
+    world.put("users", {"aptrinsicId": "u", "lastModifiedDate": 1_700_000_000_000})
+    with SandboxServer(world, api_key=KEY) as server:
+        yield server

@@ -1,0 +1,187 @@
+"""An answer that did not arrive whole is asked for again; how long to wait is up to the API."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import threading
+import time as real_time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tap_gainsight_px import transport as transport_module
+from tap_gainsight_px.errors import (
+    AnswerLostError,
+    RetriableError,
+    ScrollLostError,
+)
+from tap_gainsight_px.retry import MAX_TRIES
+from tests.transport.wire import (
+    PATH,
+    USERS,
+    FakeTime,
+    RawServer,
+    http,
+    transport_to,
+    users,
+)
+
+if TYPE_CHECKING:
+    from tap_gainsight_px.sandbox import SandboxServer
+
+LOST = (
+    "http_500",
+    "http_502",
+    "http_503",
+    "http_504",
+    "reset_before",
+    "reset_midway",
+    "short_body",
+    "truncated_json",
+    "html",
+    "empty_body",
+    "list_instead_of_object",
+    "records_key_missing",
+    "records_not_a_list",
+    "hang",
+)
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_a_lost_answer_is_asked_for_again(sandbox: SandboxServer, fault: str) -> None:
+    """Once more is enough, and what comes out is right."""
+    sandbox.misbehave({"rules": [{"fault": fault}]})
+    time = FakeTime()
+    found = transport_to(sandbox.url, time, timeout=0.25).get(PATH, {}, users)
+    assert [one["aptrinsicId"] for one in found] == ["u"]
+    assert [one.faults for one in sandbox.requests] == [[fault], []]
+    (wait,) = time.waits
+    assert 0 < wait <= 0.5
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_a_request_that_may_not_be_repeated_is_not(sandbox: SandboxServer, fault: str) -> None:
+    """Where a scroll may have moved on unseen, the window is read again from its start."""
+    sandbox.misbehave({"rules": [{"fault": fault}]})
+    transport = transport_to(sandbox.url, timeout=0.25)
+    with pytest.raises(ScrollLostError):
+        transport.get(PATH, {}, users, repeatable=False)
+    assert len(sandbox.requests) == 1
+
+
+@pytest.mark.parametrize("fault", ["too_many_requests", "too_many_requests_bare"])
+def test_what_was_refused_before_it_was_looked_at_may_be_repeated(
+    sandbox: SandboxServer, fault: str
+) -> None:
+    """A 429 has moved no scroll."""
+    sandbox.misbehave({"rules": [{"fault": fault}]})
+    assert transport_to(sandbox.url).get(PATH, {}, users, repeatable=False)
+    assert len(sandbox.requests) == 2
+
+
+def test_a_wrong_content_type_is_no_reason_to_refuse_good_json(sandbox: SandboxServer) -> None:
+    """What counts is what the answer holds."""
+    sandbox.misbehave({"faults": {"wrong_content_type": 1}})
+    assert transport_to(sandbox.url).get(PATH, {}, users)
+    assert len(sandbox.requests) == 1
+
+
+def test_it_gives_up_after_some_tries_with_one_line(
+    sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """About two minutes of patience; each try is logged with its reason and wait."""
+    caplog.set_level(logging.INFO)
+    sandbox.misbehave({"faults": {"http_500": 1}})
+    time = FakeTime()
+    with pytest.raises(AnswerLostError) as caught:
+        transport_to(sandbox.url, time).get(PATH, {}, users)
+    assert str(caught.value) == (
+        f"GET {PATH}: HTTP 500 (Internal error). PX has a problem of its own: try later"
+    )
+    assert len(sandbox.requests) == MAX_TRIES == 10
+    assert len(time.waits) == MAX_TRIES - 1
+    assert caplog.text.count("trying again in") == MAX_TRIES - 1
+
+
+def test_waits_grow_and_are_never_the_same_for_all() -> None:
+    """Twice as long each time up to a limit, and spread, so that workers do not return at once."""
+    runs = []
+    with RawServer(lambda _: http(500)) as server:
+        for _ in range(3):
+            time = FakeTime()
+            with pytest.raises(AnswerLostError):
+                transport_to(server.url, time).get(PATH, {}, users)
+            runs.append(time.waits)
+    for waits in runs:
+        for number, wait in enumerate(waits):
+            longest = min(0.5 * 2**number, 30)
+            assert longest / 4 <= wait <= longest
+    assert runs[0] != runs[1] != runs[2]
+
+
+def test_a_server_that_drips_is_cut_off_at_the_timeout() -> None:
+    """The timeout bounds the whole answer, not the pause between two bytes."""
+    stop = threading.Event()
+
+    def drip(count: int) -> bytes:
+        if count > 1:
+            return http(200, USERS)
+        server.requests[0]
+        connection = server._open[0]  # noqa: SLF001 - ours
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while not stop.wait(0.02):
+            connection.sendall(b" ")
+        return b""
+
+    with RawServer(drip) as server:
+        began = real_time.monotonic()
+        assert transport_to(server.url, timeout=0.3).get(PATH, {}, users)
+        assert real_time.monotonic() - began < 5
+        stop.set()
+
+
+def test_an_answer_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken server must not take all the memory."""
+    monkeypatch.setattr(transport_module, "MAX_BODY_BYTES", 10_000)
+    monkeypatch.setattr(transport_module, "_CHUNK_BYTES", 1_000)
+    body = USERS + b" " * 1_000_000
+    with (
+        RawServer(lambda _: http(200, body)) as server,
+        pytest.raises(AnswerLostError, match=r"the answer is larger than .* Lower page_size"),
+    ):
+        transport_to(server.url).get(PATH, {}, users)
+
+
+def test_a_packed_answer_is_measured_as_it_unpacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few kilobytes can unpack to gigabytes."""
+    monkeypatch.setattr(transport_module, "MAX_BODY_BYTES", 10_000)
+    body = gzip.compress(USERS + b" " * 1_000_000)
+    assert len(body) < 10_000
+    with (
+        RawServer(lambda _: http(200, body, Content_Encoding="gzip")) as server,
+        pytest.raises(AnswerLostError, match="the answer is larger than"),
+    ):
+        transport_to(server.url).get(PATH, {}, users)
+
+
+def test_an_answer_of_the_largest_size_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit itself is still allowed."""
+    monkeypatch.setattr(transport_module, "MAX_BODY_BYTES", len(USERS))
+    with RawServer(lambda _: http(200, USERS)) as server:
+        assert transport_to(server.url).get(PATH, {}, users)
+
+
+def test_a_decoder_sees_the_bytes_and_only_its_value_errors_are_retried(
+    sandbox: SandboxServer,
+) -> None:
+    """A bug in a decoder is a bug, not a lost answer."""
+
+    def broken(body: bytes) -> None:
+        raise KeyError(body[:1])
+
+    with pytest.raises(KeyError):
+        transport_to(sandbox.url).get(PATH, {}, broken)
+    assert len(sandbox.requests) == 1
+    with pytest.raises(RetriableError, match="the JSON expected"):
+        transport_to(sandbox.url).get(PATH, {}, int)

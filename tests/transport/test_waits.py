@@ -1,0 +1,184 @@
+"""How long to wait is up to the API: for one request, for all workers, or until tomorrow."""
+
+from __future__ import annotations
+
+import threading
+import time as real_time
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tap_gainsight_px.errors import (
+    DailyLimitError,
+    RateLimitedError,
+    RetriableError,
+    StoppedError,
+)
+from tap_gainsight_px.rate_limit import RateLimit
+from tap_gainsight_px.retry import MAX_TRIES
+from tap_gainsight_px.stop import Stop
+from tap_gainsight_px.timestamps import parse
+from tap_gainsight_px.transport import Transport
+from tests.transport.wire import (
+    PATH,
+    USERS,
+    FakeTime,
+    RawServer,
+    http,
+    refusal,
+    settings_for,
+    transport_to,
+    users,
+)
+
+if TYPE_CHECKING:
+    from tap_gainsight_px.sandbox import SandboxServer
+
+
+@pytest.mark.parametrize("status", [400, 409])
+def test_a_request_blocked_as_duplicate_is_sent_again_two_seconds_later(status: int) -> None:
+    """PX refuses the same request sent twice within a moment; that is a reason to wait."""
+    time = FakeTime()
+    blocked = refusal(status, "Duplicate request blocked. Please wait before retrying")
+    with RawServer(lambda n: blocked if n < 3 else http(200, USERS)) as server:
+        assert transport_to(server.url, time).get(PATH, {}, users, repeatable=False)
+    assert len(server.requests) == 3
+    assert time.waits == [2, 2]
+
+
+def test_the_sandbox_blocks_duplicates_as_px_does(sandbox: SandboxServer) -> None:
+    """The second of two equal requests is blocked, however often it is sent again at once."""
+    sandbox.misbehave({"duplicate_window_ms": 60_000})
+    transport = transport_to(sandbox.url)
+    transport.get(PATH, {}, users)
+    with pytest.raises(RetriableError, match="Duplicate request blocked"):
+        transport.get(PATH, {}, users)
+    assert len(sandbox.requests) == 1 + MAX_TRIES
+
+
+@pytest.mark.parametrize(
+    ("header", "shortest", "longest"),
+    [("7", 7, 7), ("0", 0, 1), ("2.5", 2.5, 2.5), ("date", 28, 31), ("", 1, 1), ("soon", 1, 1)],
+    ids=["seconds", "nought", "fraction", "date", "absent", "nonsense"],
+)
+def test_retry_after_says_how_long_to_wait(header: str, shortest: float, longest: float) -> None:
+    """In seconds or as a date; without it a second has to do."""
+    if header == "date":
+        header = formatdate(real_time.time() + 30, usegmt=True)
+    headers = {"Retry_After": header} if header else {}
+    time = FakeTime()
+    with RawServer(
+        lambda n: refusal(429, "Too many", **headers) if n == 1 else http(200, USERS)
+    ) as server:
+        assert transport_to(server.url, time).get(PATH, {}, users)
+    assert shortest - 0.01 <= sum(time.waits) <= longest + 0.01
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "shortest", "longest"), [("7", 7, 7), ("date", 28, 31), ("", 1, 1)]
+)
+def test_a_429_pauses_every_worker(retry_after: str, shortest: float, longest: float) -> None:
+    """The limit is the account's: when one is told to wait, no other goes on either."""
+    if retry_after == "date":
+        retry_after = formatdate(real_time.time() + 30, usegmt=True)
+    headers = {"Retry_After": retry_after} if retry_after else {}
+    time = FakeTime()
+
+    def leave(seconds: float) -> None:
+        message = "this worker goes home"
+        if seconds:
+            raise StoppedError(message)
+
+    with RawServer(
+        lambda n: refusal(429, "Too many", **headers) if n == 1 else http(200, USERS)
+    ) as server:
+        settings = settings_for(server.url)
+        limit = RateLimit(200, clock=time.clock, wait=time.wait)
+        transport = Transport(settings, limit, leave)
+        with pytest.raises(StoppedError):
+            transport.get(PATH, {}, users)
+        assert time.waits == []
+        other = threading.Thread(target=transport.get, args=(PATH, {}, users))
+        other.start()
+        other.join()
+    assert len(server.requests) == 2
+    assert shortest - 0.01 <= sum(time.waits) <= longest + 0.01
+
+
+def test_a_429_that_stays_is_told_with_advice(sandbox: SandboxServer) -> None:
+    """Whoever shares the account's limit has to ask for less."""
+    sandbox.misbehave({"faults": {"too_many_requests": 1}})
+    with pytest.raises(RateLimitedError, match="Lower requests_per_second"):
+        transport_to(sandbox.url).get(PATH, {}, users)
+    assert len(sandbox.requests) == MAX_TRIES
+
+
+def test_a_used_up_day_ends_at_once_and_says_when_to_go_on(sandbox: SandboxServer) -> None:
+    """Waiting for midnight is not what a run is for."""
+    sandbox.misbehave({"requests_per_day": 1})
+    time = FakeTime()
+    transport = transport_to(sandbox.url, time)
+    transport.get(PATH, {}, users)
+    with pytest.raises(DailyLimitError, match=r"Run again (after 20\d\d-|tomorrow)") as caught:
+        transport.get(PATH, {}, users)
+    assert "Daily limit of 1 API requests exceeded" in str(caught.value)
+    assert len(sandbox.requests) == 2
+    assert time.waits == []
+
+
+@pytest.mark.parametrize("message", ["Too many requests", "Daily limit reached"])
+def test_a_wait_of_hours_means_that_the_day_is_used_up(message: str) -> None:
+    """The time to run again is the one that Retry-After leads to."""
+    with (
+        RawServer(lambda _: refusal(429, message, Retry_After="7200")) as server,
+        pytest.raises(DailyLimitError) as caught,
+    ):
+        transport_to(server.url).get(PATH, {}, users)
+    when = str(caught.value).partition("Run again after ")[2][:20]
+    assert abs(parse(when) / 1_000 - (real_time.time() + 7_200)) < 10
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("seconds", ["999999999999", "1e300", "inf", "nan", "-5"])
+def test_a_senseless_retry_after_breaks_nothing(seconds: str) -> None:
+    """It ends in one of the tap's own errors, or in another try."""
+    with (
+        RawServer(lambda _: refusal(429, "Too many", Retry_After=seconds)) as server,
+        pytest.raises((DailyLimitError, RateLimitedError)),
+    ):
+        transport_to(server.url).get(PATH, {}, users)
+
+
+def test_a_busy_server_is_given_the_time_it_asks_for(sandbox: SandboxServer) -> None:
+    """Retry-After counts for a 503 as well."""
+    sandbox.misbehave({"rules": [{"fault": "http_503", "retry_after": 9}]})
+    time = FakeTime()
+    transport_to(sandbox.url, time).get(PATH, {}, users)
+    assert time.waits == [9]
+
+
+def test_a_stop_cuts_a_wait_short(sandbox: SandboxServer) -> None:
+    """A signal does not have to wait until the API has recovered."""
+    sandbox.misbehave({"faults": {"http_503": {"rate": 1, "retry_after": 600}}})
+    stop, waiting = Stop(), threading.Event()
+    raised: list[BaseException] = []
+
+    def wait(seconds: float) -> None:
+        if seconds:
+            waiting.set()
+        stop.wait(seconds)
+
+    def work() -> None:
+        try:
+            transport_to(sandbox.url, wait=wait).get(PATH, {}, users)
+        except StoppedError as error:
+            raised.append(error)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert waiting.wait(5)
+    stop("enough", 130)
+    worker.join(5)
+    assert [str(error) for error in raised] == ["enough"]
+    assert len(sandbox.requests) == 1

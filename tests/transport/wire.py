@@ -1,0 +1,158 @@
+"""What the transport meets and what it is given: a server of a few lines, settings, a clock."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tap_gainsight_px.rate_limit import RateLimit
+from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings, problems
+from tap_gainsight_px.timestamps import now
+from tap_gainsight_px.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Self
+
+KEY = "s3cr3t-k3y-0123456789"
+PATH = "/v1/users"
+USERS = b'{"users":[{"aptrinsicId":"u"}],"totalHits":1,"scrollId":null}'
+
+
+@dataclass(frozen=True)
+class Request:
+    """The head of one request as it came over the wire."""
+
+    connection: int
+    line: str
+    headers: tuple[tuple[str, str], ...]
+
+    def header(self, name: str) -> list[str]:
+        """Return the values of every header of that name."""
+        return [value for known, value in self.headers if known.lower() == name.lower()]
+
+
+class RawServer:
+    """Sends exactly the bytes that a test wants, and keeps what came in."""
+
+    def __init__(self, answer: Callable[[int], bytes | None]) -> None:
+        """Listen on a free port.
+
+        Args:
+            answer: Gives the bytes for the nth request (from 1); None closes the connection.
+        """
+        self._answer = answer
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._lock = threading.Lock()
+        self._open: list[socket.socket] = []
+        self.requests: list[Request] = []
+        self.connections = 0
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        """Begin to serve."""
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close all connections."""
+        for one in (self._socket, *self._open):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                with self._lock:
+                    self.connections += 1
+                    self._open.append(connection)
+                    number = self.connections
+                threading.Thread(target=self._serve, args=(connection, number), daemon=True).start()
+
+    def _serve(self, connection: socket.socket, number: int) -> None:
+        with suppress(OSError), connection, connection.makefile("rb") as stream:
+            while line := stream.readline():
+                headers = []
+                while head := stream.readline().strip():
+                    name, _, value = head.decode("latin-1").partition(":")
+                    headers.append((name, value.strip()))
+                with self._lock:
+                    text = line.decode("latin-1").strip()
+                    self.requests.append(Request(number, text, tuple(headers)))
+                    count = len(self.requests)
+                answer = self._answer(count)
+                if answer is None:
+                    return
+                connection.sendall(answer)
+
+
+def http(status: int, body: bytes = b"", **headers: str) -> bytes:
+    """Put an answer together; a header's name is written with underscores."""
+    lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def refusal(status: int, message: str, **headers: str) -> bytes:
+    """Put together what the API says when it refuses."""
+    return http(status, json.dumps({"message": message}).encode(), **headers)
+
+
+class FakeTime:
+    """A clock that only moves when somebody waits, and the waits it saw (a look at it is none)."""
+
+    def __init__(self) -> None:
+        """Start at an hour after nought."""
+        self.now = 3_600.0
+        self.waits: list[float] = []
+        self._lock = threading.Lock()
+
+    def clock(self) -> float:
+        """Return the seconds that have passed."""
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        """Let the time pass."""
+        with self._lock:
+            self.now += seconds
+            if seconds:
+                self.waits.append(seconds)
+
+
+def settings_for(url: str, *, timeout: float = 10, **config: Any) -> Settings:
+    """Read a configuration as the tap does; the timeout may be a fraction of a second."""
+    full = {"api_key": KEY, "api_url": url, "requests_per_second": 200, **config}
+    assert problems(full, SETTINGS_SCHEMA, key_required=True) == []
+    settings = Settings.from_config(full, run_start=now())
+    return replace(settings, request_timeout_seconds=timeout)  # type: ignore[arg-type]
+
+
+def transport_to(
+    url: str,
+    time: FakeTime | None = None,
+    *,
+    wait: Callable[[float], None] | None = None,
+    **config: Any,
+) -> Transport:
+    """Set up a transport that does not really wait."""
+    time = time or FakeTime()
+    settings = settings_for(url, **config)
+    limit = RateLimit(settings.requests_per_second, clock=time.clock, wait=time.wait)
+    return Transport(settings, limit, wait or time.wait)
+
+
+def users(body: bytes) -> list[dict[str, Any]]:
+    """Decode a page of users; anything else is a ValueError."""
+    answer = json.loads(body)
+    if not isinstance(answer, dict) or not isinstance(answer.get("users"), list):
+        message = "no users in it"
+        raise ValueError(message)  # noqa: TRY004 - what decoders raise
+    found: list[dict[str, Any]] = answer["users"]
+    return found
