@@ -8,6 +8,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk import Stream
+from singer_sdk.batch import Batcher
+from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.helpers._util import utc_now
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from singer_sdk import Tap
     from singer_sdk.helpers import types
+    from singer_sdk.helpers._batch import BatchConfig
 
     from tap_gainsight_px.ordered_pool import More
     from tap_gainsight_px.reader import Batch
@@ -86,6 +89,9 @@ class PxStream(Stream):
             for _, _, record in batch.rows:
                 self._run().stop.check()
                 yield record  # type: ignore[misc] # a dict, as `_left_out` has said
+            # Only here has the last record of the batch been written.
+            self._finish(batch)
+        self._end()
 
     def _sync_records(
         self, context: types.Context | None = None, *, write_messages: bool = True
@@ -101,6 +107,47 @@ class PxStream(Stream):
             for batch in self._batches():
                 self._write_rows(batch.rows, writer)
                 counter.increment(len(batch.rows))
+                self._finish(batch)
+        self._end()
+
+    def _sync_batches(
+        self, batch_config: BatchConfig, context: types.Context | None = None
+    ) -> None:
+        """Write BATCH messages, each followed by the STATE of what its files hold.
+
+        The SDK's own way writes fields that are deselected, and STATE ahead of the files.
+        """
+        del context
+        held: list[Batch] = []
+        with self.get_batch_counter() as counter:
+            for batch in self._batches():
+                held.append(batch)
+                if sum(len(one.rows) for one in held) >= batch_config.batch_size:
+                    counter.increment(self._write_files(held, batch_config))
+            counter.increment(self._write_files(held, batch_config))
+        self._end()
+
+    def _write_files(self, held: list[Batch], batch_config: BatchConfig) -> int:
+        """Write what is held to files, let go of it and return the number of BATCH messages."""
+        by_stream: dict[str, list[dict[str, Any]]] = {}
+        for batch in held:
+            for _, _, record in batch.rows:
+                self._run().stop.check()
+                for message in self._generate_record_messages(cast("dict[str, Any]", record)):
+                    by_stream.setdefault(message.stream, []).append(message.record)
+        messages = 0
+        for stream, records in by_stream.items():
+            batcher = Batcher(self.tap_name, stream, batch_config)
+            for manifest in batcher.get_batches(iter(records)):
+                encoding = batch_config.encoding
+                self._tap.write_message(
+                    SDKBatchMessage(stream, encoding, manifest, self._stream_version)
+                )
+                messages += 1
+        for batch in held:
+            self._finish(batch)
+        held.clear()
+        return messages
 
     def _write_rows(self, rows: list[Row], writer: PageWriter) -> None:
         """Write rows in their order, those that are JSON already many at a time."""
@@ -150,24 +197,20 @@ class PxStream(Stream):
         return {path[1] for path in deselected}
 
     def _batches(self) -> Generator[Batch, None, None]:
-        """Yield what was read, and move STATE over it once it has been written."""
+        """Yield what was read. Whoever has written a batch says so by `_finish`."""
         run = self._run()
         self._start_version(run)
         try:
             with closing(self._take_lane()) as batches:
-                for batch in batches:
-                    yield batch
-                    # Only here has the last record of the batch been written.
-                    self._finish(batch, run)
+                yield from batches
         except RefusedError as error:
             if error.status != 403 or not run.settings.skip_forbidden_streams:  # noqa: PLR2004
                 raise
             run.forbidden.append(self.name)
-            return
+            self._is_whole = False
         finally:
             self._write_state_message()
             self._flush()
-        self._end()
 
     def log(self, message: str, *args: Any, **kwargs: Any) -> None:
         """Log a message of the SDK's, but not the one that calls every error unhandled."""
@@ -216,8 +259,9 @@ class PxStream(Stream):
 
     # From batches to STATE
 
-    def _finish(self, batch: Batch, run: Run) -> None:
+    def _finish(self, batch: Batch) -> None:
         """Move the bookmark over a batch that has been written out, and write STATE."""
+        run = self._run()
         self._vanished += batch.vanished
         if batch.missing:
             self._is_whole = False
