@@ -31,6 +31,7 @@ _UNEXPECTED_SCHEMA = {
     "by the tap, and only where there are any.",
 }
 _MISFIT = object()
+_MOST_DIGITS = 1_000
 
 
 def with_unexpected(schema: dict[str, Any]) -> dict[str, Any]:
@@ -126,13 +127,28 @@ def _mended_text(value: Any, field: Mapping[str, Any]) -> Any:
     try:
         if isinstance(value, str):
             parse(value)
-        elif isinstance(value, bool) or value != int(value):
+        elif (whole := whole_number(value)) is None:
             return _MISFIT
         else:
-            to_iso(int(value))
-    except (ValueError, TypeError, ArithmeticError):
+            to_iso(whole)
+    except ValueError:
         return _MISFIT
     return value
+
+
+def whole_number(value: Any) -> int | None:
+    """Return a number without a fraction as an integer, None for anything else.
+
+    One of thousands of digits counts as anything else: a few bytes of JSON can name it, and
+    writing it out would take minutes.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        return None
+    if isinstance(value, int):
+        return value
+    if not value.is_finite() or value.adjusted() > _MOST_DIGITS or value != int(value):
+        return None
+    return int(value)
 
 
 def _mended_number(value: Any, field: Mapping[str, Any]) -> Any:
@@ -142,7 +158,7 @@ def _mended_number(value: Any, field: Mapping[str, Any]) -> Any:
     if isinstance(number, Decimal) and not number.is_finite():
         return _MISFIT
     is_whole = "integer" in field["type"]
-    return number if not is_whole or number == int(number) else _MISFIT
+    return number if not is_whole or whole_number(number) is not None else _MISFIT
 
 
 def _from_digits(text: str) -> Any:

@@ -7,7 +7,8 @@ the way, the window is read again from its start.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import quote
@@ -40,6 +41,7 @@ READINGS = 4
 # Full pages without one new record after which a scroll counts as running in circles, and short
 # pages after which it counts as ended although records are missing.
 PAGES_WITHOUT_NEWS = 3
+_PARTS_AROUND_A_BURST = 16
 # Answers to a scrollId that the API no longer knows; which one PX gives is not documented.
 _SCROLL_GONE = frozenset({400, 404, 410})
 
@@ -249,9 +251,10 @@ class WindowReader:
             if walk.leaves(question.checked_window):
                 message = "the API answers with records outside the range asked for"
                 raise RangeIgnoredError(message)
-            if parts := self._parts(walk, page, question.checked_window, page_size):
+            holds = self._too_many(walk, page, page_size)
+            if holds and (parts := self._split(question, holds)):
                 logger.debug("%s: in %d parts", question.subject, len(parts))
-                return More([self.job(part, question.form) for part in parts])
+                return More([partial(self._read, part) for part in parts])
             without_news = 0 if news else without_news + 1
             if without_news >= PAGES_WITHOUT_NEWS:
                 if len(page.rows) < page_size:
@@ -291,23 +294,29 @@ class WindowReader:
                 raise ScrollLostError(message) from error
             raise
 
-    def _parts(
-        self, walk: _Walk, page: Page, window: Window | None, page_size: int
-    ) -> list[Window]:
-        """Return the windows to read instead when this one holds too much."""
-        if window is None or window.seconds == 1:
-            return []
+    def _too_many(self, walk: _Walk, page: Page, page_size: int) -> int:
+        """Return how many records the window holds when that is too many, else 0."""
         announced = walk.announced or 0
         if len(page.rows) < min(page_size, announced):
-            return []  # this was all, whatever is announced
-        first = walk.arrived == len(page.rows)
-        if first and announced > self._max_records:
-            return split(window, -(-announced // self._max_records))
+            return 0  # this was all, whatever is announced
+        if walk.arrived == len(page.rows) and announced > self._max_records:
+            return announced
         # The count is missing or cut off (Elasticsearch counts to 10,000 unless told otherwise).
         is_full = len(page.rows) >= page_size
-        if is_full and walk.arrived > max(self._max_records, announced):
-            return split(window, 1 + walk.arrived // self._max_records)
-        return []
+        return walk.arrived if is_full and walk.arrived > max(self._max_records, announced) else 0
+
+    def _split(self, question: _Question, holds: int) -> list[_Question]:
+        """Return what to ask instead of what holds too much; nothing where it cannot be split."""
+        window = question.checked_window
+        if window is None or window.seconds == 1:
+            return []
+        # Parts are never quite equal, so they are made to hold a little less than they may.
+        parts = -(-holds * 20 // (self._max_records * 19))
+        if 4 * holds > 3 * question.split_from:
+            # Nearly all that the wider window held is in this part of it: a burst. Halving would
+            # take a request, one after another, for each step from days down to seconds.
+            parts = max(parts, _PARTS_AROUND_A_BURST)
+        return [replace(question, window=part, split_from=holds) for part in split(window, parts)]
 
 
 @dataclass(frozen=True)
@@ -318,6 +327,8 @@ class _Question:
     window: Window | None = None
     form: TimeForm = TimeForm.ISO
     parent: str | None = None
+    split_from: int | float = math.inf
+    """How many records the window held that this one is a part of."""
 
     @property
     def subject(self) -> str:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import UNSET
 
-from tap_gainsight_px.drift import Drift
+from tap_gainsight_px.drift import Drift, whole_number
 from tap_gainsight_px.event_tables import lift_attributes
 from tap_gainsight_px.record_types import RecordType
 from tap_gainsight_px.timestamps import parse, to_iso
@@ -187,18 +187,12 @@ def _parse_json(body: bytes) -> Any:
 
 def _to_ms(value: Any) -> int | None:
     """Read a replication value: epoch milliseconds, or text in ISO-8601."""
-    if isinstance(value, bool):
+    if not isinstance(value, str):
+        return whole_number(value)
+    try:
+        return parse(value)
+    except ValueError:
         return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, Decimal) and value.is_finite():
-        return int(value)
-    if isinstance(value, str):
-        try:
-            return parse(value)
-        except ValueError:
-            return None
-    return None
 
 
 # Which fields of a record are times: None for one that is, else the fields inside it.

@@ -100,11 +100,11 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "lookback_seconds",
-        _whole(0),
+        _whole(0, 31_536_000),
         default=3_600,
         title="Lookback seconds",
         description="How far before the bookmark a sync starts again, "
-        "for records that become visible late.",
+        "for records that become visible late (at most a year).",
     ),
     th.Property(
         "max_workers",
@@ -128,10 +128,10 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "request_timeout_seconds",
-        _whole(1),
+        _whole(1, 3_600),
         default=120,
         title="Request timeout seconds",
-        description="Longest time one request may take.",
+        description="Longest time one request may take (1 to 3600).",
     ),
     th.Property(
         "custom_event_streams",

@@ -85,12 +85,13 @@ class PxStream(Stream):
             TapError: The stream could not be read to its end. What was read before is written
                 out, and so is the STATE of it.
         """
-        for batch in self._batches():
-            for _, _, record in batch.rows:
-                self._run().stop.check()
-                yield record  # type: ignore[misc] # a dict, as `_left_out` has said
-            # Only here has the last record of the batch been written.
-            self._finish(batch)
+        with closing(self._batches()) as batches:
+            for batch in batches:
+                for _, _, record in batch.rows:
+                    self._run().stop.check()
+                    yield record  # type: ignore[misc] # a dict, as `_left_out` has said
+                # Only here has the last record of the batch been written.
+                self._finish(batch)
         self._end()
 
     def _sync_records(
@@ -101,10 +102,14 @@ class PxStream(Stream):
         if self._left_out() is None or not isinstance(writer, PageWriter):
             yield from super()._sync_records(context, write_messages=write_messages)
             return
-        with self.get_record_counter() as counter, self.get_sync_timer() as timer:
+        with (
+            self.get_record_counter() as counter,
+            self.get_sync_timer() as timer,
+            closing(self._batches()) as batches,
+        ):
             counter.with_context({})
             timer.with_context({})
-            for batch in self._batches():
+            for batch in batches:
                 self._write_rows(batch.rows, writer)
                 counter.increment(len(batch.rows))
                 self._finish(batch)
@@ -119,8 +124,8 @@ class PxStream(Stream):
         """
         del context
         held: list[Batch] = []
-        with self.get_batch_counter() as counter:
-            for batch in self._batches():
+        with self.get_batch_counter() as counter, closing(self._batches()) as batches:
+            for batch in batches:
                 held.append(batch)
                 if sum(len(one.rows) for one in held) >= batch_config.batch_size:
                     counter.increment(self._write_files(held, batch_config))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from singer_sdk import Tap
+from singer_sdk.singerlib import Catalog
 
 from tap_gainsight_px import timestamps
 from tap_gainsight_px.bookmarks import checked_state
@@ -99,7 +100,7 @@ class TapGainsightPx(Tap):
     def _schema(self, spec: StreamSpec) -> dict[str, Any]:
         """Return the catalog's schema, or the one from the file with what only the API knows."""
         entry = self.input_catalog.get_stream(spec.name) if self.input_catalog else None
-        if entry is not None:
+        if entry is not None and entry.schema.properties:
             return entry.schema.to_dict()
         schema = with_unexpected(load_schema(spec.schema_name))
         asks = spec.attributes_path is not None or spec.event_name is not None
@@ -194,7 +195,7 @@ class TapGainsightPx(Tap):
         tap = cls(
             config=config.config if config else {},
             state=_read_json(state.read(), "the state file") if state else None,
-            catalog=_read_json(catalog.read(), "the catalog file") if catalog else None,
+            catalog=_read_catalog(catalog.read()) if catalog else None,
             parse_env_config=bool(config and config.parse_env),
             validate_config=True,
         )
@@ -211,6 +212,15 @@ class TapGainsightPx(Tap):
         timer.daemon = True
         timer.start()
         self._stop(f"stopped by {name}; run again with the last STATE to go on", exit_code)
+
+
+def _read_catalog(text: str) -> Catalog:
+    content = _read_json(text, "the catalog file")
+    try:
+        return Catalog.from_dict(content)
+    except Exception as error:  # the SDK checks nothing, so that anything can come of it
+        message = f"the catalog file is not a Singer catalog ({type(error).__name__}: {error})"
+        raise SettingsError(message) from error
 
 
 def _read_json(text: str, what: str) -> dict[str, Any]:

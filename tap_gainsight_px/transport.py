@@ -280,7 +280,8 @@ def _check_status(path: str, status: int, headers: Mapping[str, str], body: byte
         error.retry_after = _DUPLICATE_WAIT_SECONDS
     elif status >= 500 or status in {requests.codes.request_timeout, 425}:  # noqa: PLR2004
         error = AnswerLostError("", **facts, advice="PX has a problem of its own: try later")
-        error.retry_after = _retry_after(headers)
+        asked = _retry_after(headers)
+        error.retry_after = None if asked is None else min(asked, _LONGEST_PAUSE_SECONDS)
     elif 300 <= status < 400:  # noqa: PLR2004
         host = urlsplit(headers.get("Location", "")).netloc.rpartition("@")[2]
         where = f" to {host}" if host else ""

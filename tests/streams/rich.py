@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.sandbox import EVENT_KINDS, World
@@ -50,8 +51,9 @@ LISTED = (
 )
 
 
+@cache
 def now() -> int:
-    """Return the last midnight (UTC) in epoch milliseconds."""
+    """Return the last midnight (UTC) in epoch milliseconds; it stays while the tests run."""
     return int(time.time() * 1_000) // DAY * DAY
 
 
@@ -107,7 +109,7 @@ def variants(fields: dict[str, Json]) -> dict[str, Json]:
         many=1,
     ).record(fields)
     empty = Maker(text="", whole=0, number=0, flag=False, moment=0, free={}, many=0).record(fields)
-    holes = {
+    holes: Json = {
         name: [None, *value] if isinstance(value, list) else {} if isinstance(value, dict) else None
         for name, value in full.items()
     }

@@ -46,18 +46,12 @@ def family(count: int = COUNT) -> World:
         world.put("engagements", {"id": identity, "name": "n", "type": "GUIDE"})
         world.put("survey_metadata", {"engagementId": identity})
         world.put("features", {"id": identity, "name": "n", "propertyKey": "AP"})
-        world.put(
-            "users",
-            {
-                "aptrinsicId": f"apt{number}",
-                "identifyId": identity,
-                "lastModifiedDate": now() - number * DAY,
-            },
-        )
+        user = {"aptrinsicId": f"apt{number}", "identifyId": identity}
+        world.put("users", {**user, "lastModifiedDate": now() - number * DAY})
         world.put("user_preferences", {"identifyId": identity, "surveys": True})
         world.put("user_denylist", {"identifyId": identity, "denied": False})
-        error = {"engagementId": identity, "propertyKey": "AP", "views": 1, "errorType": "T"}
-        world.put("engagement_error_occurrences", {**error, "date": now() - DAY})
+        error: dict[str, Any] = {"engagementId": identity, "propertyKey": "AP", "errorType": "T"}
+        world.put("engagement_error_occurrences", {**error, "views": 1, "date": now() - DAY})
     return world
 
 

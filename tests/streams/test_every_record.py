@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -9,11 +10,10 @@ import pytest
 
 from tap_gainsight_px.sandbox import SandboxServer, World, WorldPlan
 from tests.contract.facts import STREAM_FACTS
-from tests.streams import truth
 from tests.streams.rich import now, rich_world, subscription
 from tests.streams.runs import sync
 from tests.streams.sums import SUMS
-from tests.streams.truth import DAY, asked_one_by_one, in_order, iso, listed
+from tests.streams.truth import DAY, asked_one_by_one, exact, in_order, iso, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ def lively() -> Iterator[Runs]:
         WorldPlan(anchor_ms=now(), seed=11, days=DAYS, users=40, accounts=12, events=700)
     )
     with SandboxServer(world) as sandbox:
-        settings = {"start_date": iso(now() - DAYS * DAY), "end_date": iso(now())}
+        settings: Any = {"start_date": iso(now() - DAYS * DAY), "end_date": iso(now())}
         yield (
             world,
             {way: sync(sandbox, by_sdk=by_sdk, **settings) for way, by_sdk in WAYS.items()},
@@ -64,7 +64,7 @@ def lively() -> Iterator[Runs]:
 def rich() -> Iterator[Runs]:
     """Read a hand-made world whole, in both ways, with one record a page and with many."""
     world = rich_world()
-    settings = {"start_date": iso(now() - 12 * DAY), "end_date": iso(now())}
+    settings: Any = {"start_date": iso(now() - 12 * DAY), "end_date": iso(now())}
     with SandboxServer(world) as sandbox:
         runs = {
             f"{way}, {page_size} a page": sync(
@@ -122,7 +122,7 @@ def test_no_two_records_have_the_same_key(lively: Runs, stream: str, way: str) -
 def test_records_of_every_sort_come_out_digit_for_digit(
     rich: Runs, stream: str, way: str, page_size: int
 ) -> None:
-    """Nested objects, nulls, missing fields, huge integers, closing zeros, unicode, extra fields."""
+    """Nested objects, nulls, gaps, huge integers, closing zeros, unicode, extra fields."""
     world, runs = rich
     records = expected(world, stream)
     run = runs[f"{way}, {page_size} a page"]
@@ -144,6 +144,22 @@ def test_the_one_record_of_the_subscription_comes_out_whatever_is_in_it(
     assert in_order(run.records("subscription")) == in_order(listed(world, "subscription"))
 
 
+@pytest.mark.parametrize("filtered", ["honoured", "refused", "ignored"])
+@pytest.mark.parametrize("modified", [-1, -62_135_596_800_000, 0, 253_402_300_799_999])
+def test_an_odd_date_of_the_last_change_hides_nobody(modified: int, filtered: str) -> None:
+    """Before 1970, or a placeholder at either end of the calendar: a first sync reads everybody."""
+    keys = {"users": "aptrinsicId", "accounts": "id"}
+    world = World()
+    for stream, key in keys.items():
+        world.put(stream, {key: "odd", "lastModifiedDate": modified})
+        world.put(stream, {key: "usual", "lastModifiedDate": now() - DAY})
+    with SandboxServer(world, {"last_modified_filter": filtered}) as sandbox:
+        run = sync(sandbox, *keys)
+    assert run.error is None
+    for stream, key in keys.items():
+        assert sorted(run.values(stream, key)) == ["odd", "usual"]
+
+
 def test_the_digest_in_a_key_is_the_same_in_every_run(lively: Runs) -> None:
     """Else a loader would add all rows once more with each sync."""
     _, runs = lively
@@ -158,5 +174,5 @@ def test_the_digest_in_a_key_is_the_same_in_every_run(lively: Runs) -> None:
 
 def test_the_truth_tells_numbers_apart() -> None:
     """Without this every comparison above could be blind to digits."""
-    values = [1, True, truth.Decimal("1.0"), truth.Decimal("1.00"), "1"]
-    assert len({str(truth.exact(value)) for value in values}) == len(values)
+    values = [1, True, Decimal("1.0"), Decimal("1.00"), "1"]
+    assert len({str(exact(value)) for value in values}) == len(values)

@@ -13,21 +13,27 @@ from tests.streams.runs import sync
 from tests.streams.truth import DAY, iso
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tap_gainsight_px.sandbox.request_log import LoggedRequest
+    from tests.streams.runs import Run
+
+RANGE: Any = {"start_date": iso(now() - DAY), "end_date": iso(now())}
 
 NUMBERED = {
     name: fact["page_size_max"]
     for name, fact in STREAM_FACTS.items()
     if fact["paging"] == "page_number"
 }
-PAGED = {name: fact["page_size_max"] for name, fact in STREAM_FACTS.items() if fact["page_size_max"]}
+PAGED = {
+    name: fact["page_size_max"] for name, fact in STREAM_FACTS.items() if fact["page_size_max"]
+}
 SINGLE = ("account_attributes", "user_attributes", "subscription", "integrations")
 STORED_AS = {view: kind for kind, view in VIEWS.items()}
 
 
-def world_with(stream: str, count: int) -> World:
-    """Make a world with so many records of one stream."""
-    world = World()
+def fill(world: World, stream: str, count: int) -> None:
+    """Put so many records of one stream into a world."""
     kind = STORED_AS.get(stream, stream)
     if stream == "engagement_errors":
         kind = "engagement_error_occurrences"
@@ -41,7 +47,27 @@ def world_with(stream: str, count: int) -> World:
         if kind in {"users", "accounts"}:
             record["lastModifiedDate"] = date
         world.put(kind, record)
+
+
+def world_with(stream: str, count: int) -> World:
+    """Make a world with so many records of one stream."""
+    world = World()
+    fill(world, stream, count)
     return world
+
+
+@pytest.fixture(scope="module")
+def read_by_size() -> dict[int, tuple[Run, list[LoggedRequest]]]:
+    """Read three records of every paged stream, in the usual page size and in a small one."""
+    world = World()
+    for stream in PAGED:
+        fill(world, stream, 3)
+    found = {}
+    for page_size in (1_000, 2):
+        with SandboxServer(world) as sandbox:
+            run = sync(sandbox, *PAGED, page_size=page_size, **RANGE)
+            found[page_size] = (run, list(sandbox.requests))
+    return found
 
 
 def pages_of(sandbox: SandboxServer, stream: str) -> list[LoggedRequest]:
@@ -55,27 +81,30 @@ def number_of(request: LoggedRequest) -> int:
     return int(str(request.params["pageNumber"]))
 
 
+def sizes_in(requests: Iterable[LoggedRequest], stream: str) -> set[int]:
+    """Return the page sizes that a stream was asked in."""
+    path = STREAM_FACTS[stream]["path"]
+    return {int(str(one.params["pageSize"])) for one in requests if one.path == path}
+
+
 @pytest.mark.parametrize("stream", PAGED)
-def test_a_page_is_asked_for_in_the_largest_size_that_is_allowed(stream: str) -> None:
+def test_a_page_is_asked_for_in_the_largest_size_that_is_allowed(
+    read_by_size: dict[int, tuple[Run, list[LoggedRequest]]], stream: str
+) -> None:
     """One more would be refused; the sandbox is strict about it, as the API is."""
-    with SandboxServer(world_with(stream, 3)) as sandbox:
-        run = sync(sandbox, stream, start_date=iso(now() - DAY), end_date=iso(now()))
-        asked = [int(str(one.params["pageSize"])) for one in pages_of(sandbox, stream)]
-        assert max(asked) == PAGED[stream]
-        assert {one.status for one in sandbox.requests} == {200}
+    run, requests = read_by_size[1_000]
+    assert max(sizes_in(requests, stream)) == PAGED[stream]
+    assert {one.status for one in requests} == {200}
     assert len(run.records(stream)) == 3
 
 
 @pytest.mark.parametrize("stream", PAGED)
-def test_a_smaller_page_size_is_kept(stream: str) -> None:
+def test_a_smaller_page_size_is_kept(
+    read_by_size: dict[int, tuple[Run, list[LoggedRequest]]], stream: str
+) -> None:
     """A user with large records can ask for fewer of them at a time."""
-    with SandboxServer(world_with(stream, 3)) as sandbox:
-        run = sync(
-            sandbox, stream, page_size=2, start_date=iso(now() - DAY), end_date=iso(now())
-        )
-        asked = {one.params["pageSize"] for one in pages_of(sandbox, stream)}
-        assert asked <= {"1", "2"}
-        assert "2" in asked
+    run, requests = read_by_size[2]
+    assert max(sizes_in(requests, stream)) == 2
     assert len(run.records(stream)) == 3
 
 
@@ -123,9 +152,7 @@ def test_every_subscription_user_is_listed_whenever_they_were_seen_last() -> Non
     world = World()
     seen = {"never": None, "long ago": 0, "now": now() + DAY, "in 2099": 4_070_908_800_000}
     for identity, time in seen.items():
-        world.put(
-            "subscription_users", {"id": identity, "lastSuccessfulLoginTimestamp": time}
-        )
+        world.put("subscription_users", {"id": identity, "lastSuccessfulLoginTimestamp": time})
     with SandboxServer(world) as sandbox:
         run = sync(sandbox, "subscription_users")
     assert set(run.values("subscription_users", "id")) == set(seen)

@@ -65,7 +65,8 @@ def bodies(world: World, kind: str) -> list[Json]:
 
 def converted(record: Json, stream: str) -> Json:
     """Return a record of the API with its epoch milliseconds as text."""
-    return _converted(record, fields_of(stream))
+    made: Json = _converted(record, fields_of(stream))
+    return made
 
 
 def _converted(record: Any, fields: dict[str, Json]) -> Any:
