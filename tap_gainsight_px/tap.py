@@ -217,7 +217,7 @@ class TapGainsightPx(Tap):
 def _read_catalog(text: str) -> Catalog:
     content = _read_json(text, "the catalog file")
     try:
-        return Catalog.from_dict(content)
+        return Catalog.from_dict({"streams": content["streams"]})
     except Exception as error:  # the SDK checks nothing, so that anything can come of it
         message = f"the catalog file is not a Singer catalog ({type(error).__name__}: {error})"
         raise SettingsError(message) from error

@@ -109,6 +109,8 @@ def test_what_can_be_converted_without_loss_is(name: str, value: Any, mended: An
         ("whole", "many"),
         ("whole", Decimal("1.5")),
         ("whole", "007"),
+        ("whole", Decimal("1e999999")),
+        ("time", Decimal("1e999999")),
         ("number", "NaN"),
         ("number", "1e5"),
         ("whole", " 42"),

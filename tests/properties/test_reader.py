@@ -9,6 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tap_gainsight_px.errors import WindowError
+from tap_gainsight_px.ordered_pool import More
+from tap_gainsight_px.reader import Batch
 from tap_gainsight_px.stream_spec import TimeForm
 from tap_gainsight_px.timestamps import SECOND
 from tap_gainsight_px.windows import Window
@@ -120,6 +122,24 @@ def test_a_second_that_holds_too_much_is_read_all_the_same() -> None:
     reader = make_reader(api, page_size=7, window_max_records=10)
     batches = run(reader.job(Window(0, 8 * SECOND), TimeForm.EPOCH_MS))
     assert sum(len(batch.rows) for batch in batches) == 50
+
+
+def test_a_burst_is_found_in_a_few_steps() -> None:
+    """From half a year down to the two seconds that hold everything, without a step a halving."""
+    day = 86_400 * SECOND
+    burst = [{"eventId": str(number), "date": 100 * day + number * 18} for number in range(110)]
+    api = ScrollApi(burst, iter(()))
+    reader = make_reader(api, page_size=60, window_max_records=60)
+    steps = 0
+    jobs = [reader.job(Window(0, 190 * day), TimeForm.EPOCH_MS)]
+    rows = 0
+    while jobs:
+        steps += 1
+        outcomes = [job() for job in jobs]
+        jobs = [job for one in outcomes if isinstance(one, More) for job in one.jobs]
+        rows += sum(len(one.rows) for one in outcomes if isinstance(one, Batch))
+    assert rows == 110
+    assert steps <= 10
 
 
 def test_a_scroll_that_never_ends_is_given_up() -> None:

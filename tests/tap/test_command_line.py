@@ -118,6 +118,17 @@ def test_a_bookmark_that_is_no_time_is_one_line(
     assert output.of("RECORD") == []
 
 
+@pytest.mark.parametrize("content", [{"streams": 5}, {"streams": [{"schema": {}}]}, {}])
+def test_a_catalog_of_another_shape_is_one_line(
+    sandbox: SandboxServer, tap: Program, content: dict[str, Any]
+) -> None:
+    """A state file given as a catalog, and the like."""
+    output = tap.run(config=config(sandbox), catalog=content)
+    assert output.exit_code == 1
+    assert "Traceback" not in output.log
+    assert "is not a Singer catalog" in output.log
+
+
 @pytest.mark.parametrize("content", ["{nope", "", "[1]", "3", "\x00"], ids=repr)
 @pytest.mark.parametrize("option", ["config", "catalog"])
 def test_a_file_that_is_no_json_object_is_one_line(

@@ -158,6 +158,14 @@ def test_a_busy_server_is_given_the_time_it_asks_for(sandbox: SandboxServer) -> 
     assert time.waits == [9]
 
 
+def test_a_busy_server_is_not_waited_for_all_day(sandbox: SandboxServer) -> None:
+    """A scheduled run that sleeps for a day is of no use; a quarter of an hour is enough."""
+    sandbox.misbehave({"rules": [{"fault": "http_503", "retry_after": 86_400}]})
+    time = FakeTime()
+    transport_to(sandbox.url, time).get(PATH, {}, users)
+    assert time.waits == [900]
+
+
 def test_a_stop_cuts_a_wait_short(sandbox: SandboxServer) -> None:
     """A signal does not have to wait until the API has recovered."""
     sandbox.misbehave({"faults": {"http_503": {"rate": 1, "retry_after": 600}}})

@@ -49,6 +49,8 @@ def test_a_key_is_all_that_is_needed() -> None:
         ({"region": "MARS"}, "region must be one of US, EU, US2"),
         ({"requests_per_second": 201}, "requests_per_second must be at most 200, not 201"),
         ({"lookback_seconds": -1}, "lookback_seconds must be at least 0, not -1"),
+        ({"lookback_seconds": 10**12}, "lookback_seconds must be at most 31536000"),
+        ({"request_timeout_seconds": 10**12}, "request_timeout_seconds must be at most 3600"),
         ({"max_workers": 0}, "max_workers must be at least 1, not 0"),
         ({"start_date": "last week"}, "start_date: 'last week' is not an ISO-8601 date"),
         ({"start_date": "2026-02-01", "end_date": "2026-01-01"}, "must be before end_date"),

@@ -1,0 +1,108 @@
+"""The sandbox as a process of its own, and what it tells of the requests it got."""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import requests
+
+from benchmarks.place import program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+API_KEY = "sandbox-key"
+_READY = "px-sandbox ready: "
+_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running px-sandbox with a history of `days` days before `anchor`."""
+
+    url: str
+    pid: int
+    anchor: datetime
+    days: int
+
+    @property
+    def start(self) -> datetime:
+        """The first moment of its history."""
+        return self.anchor - timedelta(days=self.days)
+
+    @property
+    def end(self) -> datetime:
+        """A moment after its last record."""
+        return self.anchor + timedelta(seconds=1)
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time used so far, of user and system."""
+        times = psutil.Process(self.pid).cpu_times()
+        return times.user + times.system
+
+    def latency(self, milliseconds: int) -> None:
+        """Take that long for every answer from now on."""
+        faults = {"latency": {"ms": milliseconds}} if milliseconds else {}
+        self._post("misbehave", {"faults": faults})
+
+    def forget(self) -> None:
+        """Forget the requests so far; the latency is gone too."""
+        self._post("reset", {})
+
+    def requests(self) -> dict[str, Any]:
+        """Return the log: `requests`, `total`, `max_requests_in_one_second`."""
+        answer = requests.get(f"{self.url}/_sandbox/requests", timeout=_SECONDS)
+        answer.raise_for_status()
+        log: dict[str, Any] = answer.json()
+        return log
+
+    def status(self) -> dict[str, Any]:
+        """Return what the world holds."""
+        answer = requests.get(f"{self.url}/_sandbox/status", timeout=_SECONDS)
+        answer.raise_for_status()
+        status: dict[str, Any] = answer.json()
+        return status
+
+    def mean_record_bytes(self) -> float:
+        """Return the size of a custom event, from a page of them."""
+        answer = requests.get(
+            f"{self.url}/v1/events/custom",
+            params={"pageSize": 1000},
+            headers={"X-APTRINSIC-API-KEY": API_KEY},
+            timeout=_SECONDS,
+        )
+        answer.raise_for_status()
+        return len(answer.content) / max(1, len(answer.json()["customEvents"]))
+
+    def _post(self, call: str, body: dict[str, Any]) -> None:
+        answer = requests.post(f"{self.url}/_sandbox/{call}", json=body, timeout=_SECONDS)
+        answer.raise_for_status()
+
+
+@contextmanager
+def sandbox(*, custom_events: int, days: int, events: int = 20) -> Iterator[Sandbox]:
+    """Start a sandbox on a free port and stop it in the end."""
+    anchor = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(seconds=1)
+    options = {
+        "--custom-events": custom_events,
+        "--days": days,
+        "--events": events,
+        "--anchor": anchor.isoformat(),
+        "--seed": 5,
+    }
+    command = [program("px-sandbox"), *(str(part) for item in options.items() for part in item)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line.startswith(_READY):
+                message = "the sandbox did not start"
+                raise RuntimeError(message)
+            url = line.removeprefix(_READY).split()[0]
+            yield Sandbox(url, process.pid, anchor, days)
+        finally:
+            process.terminate()

@@ -1,0 +1,1 @@
+"""One module a section of the report: `measure` gives figures, `render` their Markdown."""
