@@ -45,14 +45,9 @@ class Sandbox:
         times = psutil.Process(self.pid).cpu_times()
         return times.user + times.system
 
-    def latency(self, milliseconds: int) -> None:
-        """Take that long for every answer from now on."""
-        faults = {"latency": {"ms": milliseconds}} if milliseconds else {}
-        self._post("misbehave", {"faults": faults})
-
     def forget(self) -> None:
-        """Forget the requests so far; the latency is gone too."""
-        self._post("reset", {})
+        """Forget the requests so far."""
+        requests.post(f"{self.url}/_sandbox/reset", timeout=_SECONDS).raise_for_status()
 
     def requests(self) -> dict[str, Any]:
         """Return the log: `requests`, `total`, `max_requests_in_one_second`."""
@@ -79,13 +74,11 @@ class Sandbox:
         answer.raise_for_status()
         return len(answer.content) / max(1, len(answer.json()["customEvents"]))
 
-    def _post(self, call: str, body: dict[str, Any]) -> None:
-        answer = requests.post(f"{self.url}/_sandbox/{call}", json=body, timeout=_SECONDS)
-        answer.raise_for_status()
-
 
 @contextmanager
-def sandbox(*, custom_events: int, days: int, events: int = 20) -> Iterator[Sandbox]:
+def sandbox(
+    *, custom_events: int, days: int, events: int = 20, latency_ms: int = 0
+) -> Iterator[Sandbox]:
     """Start a sandbox on a free port and stop it in the end."""
     anchor = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(seconds=1)
     options = {
@@ -94,6 +87,7 @@ def sandbox(*, custom_events: int, days: int, events: int = 20) -> Iterator[Sand
         "--events": events,
         "--anchor": anchor.isoformat(),
         "--seed": 5,
+        "--latency-ms": latency_ms,
     }
     command = [program("px-sandbox"), *(str(part) for item in options.items() for part in item)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603

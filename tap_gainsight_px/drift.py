@@ -157,8 +157,10 @@ def _mended_number(value: Any, field: Mapping[str, Any]) -> Any:
         return _MISFIT
     if isinstance(number, Decimal) and not number.is_finite():
         return _MISFIT
-    is_whole = "integer" in field["type"]
-    return number if not is_whole or whole_number(number) is not None else _MISFIT
+    if "integer" not in field["type"]:
+        return number
+    whole = whole_number(number)
+    return _MISFIT if whole is None else whole
 
 
 def _from_digits(text: str) -> Any:

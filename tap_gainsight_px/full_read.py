@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from tap_gainsight_px.errors import ScrollLostError, TapError, WindowError
 from tap_gainsight_px.ordered_pool import More
 from tap_gainsight_px.paging import first_params, next_params
-from tap_gainsight_px.reader import PAGES_WITHOUT_NEWS, READINGS, Batch, WindowReader
+from tap_gainsight_px.reader import (
+    PAGES_WITHOUT_NEWS,
+    READINGS,
+    Batch,
+    WindowReader,
+    other_page_size,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,11 +49,11 @@ class FullRead:
         self._seen: set[Key] = set()
         self._seen_before = -1
         self._fruitless = 0
+        self._looked_whole = False
         self._restart()
 
     def _restart(self) -> None:
-        # Other page edges on another reading: a fault tied to a page then shows as one.
-        self._page_size = max(1, self._reader.page_size - self._fruitless)
+        self._page_size = other_page_size(self._reader.page_size, self._fruitless)
         self._params: Params = first_params(self._reader.spec.paging, self._page_size)
         self._announced: int | None = None
         self._arrived = 0
@@ -103,8 +109,10 @@ class FullRead:
 
     def _end(self, rows: list[Row]) -> Batch | More[Batch]:
         name = self._reader.spec.name
-        doubled = self._arrived >= (self._announced or 0) and len(self._seen) == self._seen_before
-        missing = 0 if doubled else self._missing
+        looks_whole = self._arrived >= (self._announced or 0)
+        is_doubled = looks_whole and self._looked_whole and len(self._seen) == self._seen_before
+        self._looked_whole = looks_whole
+        missing = 0 if is_doubled else self._missing
         if missing and self._is_worth_another():
             logger.warning(
                 "%s: %d of %s announced records are missing; reading it again",

@@ -79,16 +79,28 @@ class Batch:
 
 @dataclass
 class _Walk:
-    """What one walk from the first page to the last has brought."""
+    """What walking from the first page to the last has brought, once or again and again."""
 
     announced: int | None = None
     arrived: int = 0
     earliest: int | None = None
     latest: int | None = None
     rows: dict[Key, Row] = field(default_factory=dict)
+    """The records of all readings."""
+    keys: set[Key] = field(default_factory=set)
+    """The keys of this reading."""
+    looked_whole: bool = False
+    """Whether the reading before this one brought as many rows as announced, of these keys."""
+
+    def begin_again(self) -> None:
+        """Start over with the first page, and keep what has been brought so far."""
+        self.looked_whole = self.looks_whole
+        self.announced = None
+        self.arrived = 0
+        self.keys = set()
 
     def add(self, page: Page) -> int:
-        """Take in a page; return how many of its records are new."""
+        """Take in a page; return how many of its records are new in this reading."""
         if self.announced is None:
             self.announced = page.total_hits
         self.arrived += len(page.rows)
@@ -97,9 +109,15 @@ class _Walk:
             first, last = min(dates), max(dates)
             self.earliest = first if self.earliest is None else min(self.earliest, first)
             self.latest = last if self.latest is None else max(self.latest, last)
-        before = len(self.rows)
+        before = len(self.keys)
+        self.keys.update(row[1] for row in page.rows)
         self.rows.update((row[1], row) for row in page.rows)
-        return len(self.rows) - before
+        return len(self.keys) - before
+
+    @property
+    def looks_whole(self) -> bool:
+        """Whether as many rows have come as announced, though some may have come twice."""
+        return self.arrived >= (self.announced or 0) and len(self.keys) == len(self.rows)
 
     @property
     def missing(self) -> int:
@@ -187,35 +205,29 @@ class WindowReader:
 
     def _read_until_whole(self, question: _Question) -> Batch | More[Batch]:
         subject = question.subject
-        seen: dict[Key, Row] = {}
-        last = _Walk()
+        walk = _Walk()
         trouble: TapError | None = None
         for reading in range(READINGS):
             if reading:
+                walk.begin_again()
                 # The same request again at once would be refused as a duplicate.
                 self._wait(0.2 * 2**reading)
-            # Other page edges on another reading: a fault tied to a page then shows as one.
-            page_size = max(1, self.page_size - reading)
             try:
-                walk = self._walk(question, page_size)
+                parts = self._walk(walk, question, other_page_size(self.page_size, reading))
             except (ScrollLostError, RangeIgnoredError) as error:
                 trouble = error
                 logger.warning("%s: %s; reading it again", subject, error)
                 continue
-            if isinstance(walk, More):
-                return walk
-            seen.update(walk.rows)
-            if not walk.missing:
-                return self._batch(walk, question)
-            if walk.arrived >= (walk.announced or 0) and len(walk.rows) == len(last.rows):
+            if parts is not None:
+                return parts
+            trouble = None
+            if walk.missing and walk.looks_whole and walk.looked_whole:
                 logger.warning(
-                    "%s: the API holds %d records twice; each was read once",
-                    subject,
-                    walk.missing,
+                    "%s: PX holds %d records twice; each was read once", subject, walk.missing
                 )
                 walk.announced = len(walk.rows)
-                return self._batch(walk, question)
-            last, trouble = walk, None
+            if not walk.missing:
+                break
             logger.warning(
                 "%s: %d of %d announced records are missing; reading it again",
                 subject,
@@ -225,8 +237,7 @@ class WindowReader:
         if trouble is not None:
             message = f"{trouble.message}, {READINGS} times in a row; run again later"
             raise WindowError(message) from trouble
-        last.rows = seen
-        return self._batch(last, question)
+        return self._batch(walk, question)
 
     def _batch(self, walk: _Walk, question: _Question) -> Batch:
         window = question.window
@@ -238,12 +249,11 @@ class WindowReader:
             subject=question.subject,
         )
 
-    def _walk(self, question: _Question, page_size: int) -> _Walk | More[Batch]:
-        """Go from the first page to the last, or split the window."""
+    def _walk(self, walk: _Walk, question: _Question, page_size: int) -> More[Batch] | None:
+        """Go from the first page to the last; return the parts when the window is to be split."""
         spec = self.spec
         paging = first_params(spec.paging, spec.page_size_max and page_size)
         params: Params | None = {**question.params, **paging}
-        walk = _Walk()
         without_news = 0
         while params is not None:
             page = self.page(params, question, announced=walk.announced)
@@ -262,7 +272,7 @@ class WindowReader:
                 message = "the scroll gives the same records over and over"
                 raise ScrollLostError(message)
             params = next_params(spec.paging, params, page, records_missing=bool(walk.missing))
-        return walk
+        return None
 
     def page(
         self, params: Params, question: _Question | None = None, *, announced: int | None = None
@@ -368,6 +378,14 @@ class _Question:
             adds["dateRangeStart"] = to_iso(self.window.start)
             adds["dateRangeEnd"] = to_iso(self.window.end)
         return adds
+
+
+def other_page_size(page_size: int, reading: int) -> int:
+    """Return the page size of another reading.
+
+    With other page edges, a fault that is tied to a page shows as one.
+    """
+    return page_size - reading if page_size > READINGS else page_size + reading
 
 
 def range_params(

@@ -32,7 +32,7 @@ def ids_within(records: list[dict[str, Any]], window: Window) -> list[str]:
     return sorted(one["eventId"] for one in records if window.start <= one["date"] < window.end)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=400)
 @given(
     records=records,
     bounds=ranges,
@@ -54,7 +54,7 @@ def test_a_window_is_read_whole_in_order_and_each_record_once(
     assert not any(batch.missing for batch in batches)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=400)
 @given(
     records=records,
     page_size=st.integers(1, 12),
@@ -81,7 +81,7 @@ def test_faults_of_a_scroll_lose_nothing(
     assert sorted(found) == ids_within(records, window) or missing
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=400)
 @given(records=records, page_size=st.integers(1, 12), fault=st.sampled_from(FAULTS[5:]))
 def test_a_wrong_count_costs_no_record(
     records: list[dict[str, Any]], page_size: int, fault: str

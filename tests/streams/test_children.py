@@ -105,7 +105,7 @@ def test_a_parent_that_vanished_in_between_is_skipped_and_counted(
     stream: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Someone may delete it while the tap reads; the others are read all the same."""
-    rule = {"fault": "scroll_expired", "path": "*/p0[34]", "times": None}
+    rule: dict[str, Any] = {"fault": "scroll_expired", "path": "*/p0[34]", "times": None}
     if stream == "survey_metadata":
         rule = {"fault": "scroll_expired", "path": "*/survey", "nth": 3, "times": 2}
     with SandboxServer(family(), {"rules": [rule]}) as sandbox:

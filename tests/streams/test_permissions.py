@@ -116,3 +116,14 @@ def test_a_wrong_key_is_never_skipped(sandbox: SandboxServer) -> None:
     run = sync(sandbox, "segments", skip_forbidden_streams=True)
     assert "HTTP 401" in str(run.error)
     assert run.activated == {}
+
+
+def test_a_skipped_stream_keeps_the_place_where_it_was_interrupted(
+    sandbox: SandboxServer,
+) -> None:
+    """A day without permission must not cost the requests of the days before."""
+    first = sync(sandbox, "user_preferences", max_requests=4)
+    forbid(sandbox, "user_preferences")
+    second = sync(sandbox, "user_preferences", state=first.state, skip_forbidden_streams=True)
+    assert "read_up_to" in first.bookmark("user_preferences")
+    assert second.bookmark("user_preferences") == first.bookmark("user_preferences")
