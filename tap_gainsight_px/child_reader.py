@@ -74,7 +74,7 @@ class ChildReader:
 
     def _ids(self) -> set[str]:
         """Read the parents page by page, and keep their ids only."""
-        reading = FullRead(self._parents, lambda _: True, None)
+        reading = FullRead(self._parents, lambda _: True, None, self._name)
         ids: set[str] = set()
         for batch in _run_here(reading.next_page):
             if batch.missing:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from tap_gainsight_px.drift import UNEXPECTED
 from tap_gainsight_px.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ EVENT_FIELDS = frozenset(
         "sessionId",
         "url",
         "userType",
+        UNEXPECTED,
     }
 )
 _ATTRIBUTES = "attributes"
+_SUFFIX = "_attribute"
 
 # In this order: for Python, true is a number too.
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -98,7 +101,9 @@ def lift_attributes(record: dict[str, Any]) -> None:
 
 
 def _column(attribute: str) -> str:
-    return f"{attribute}_attribute" if attribute in EVENT_FIELDS else attribute
+    # Names that end like this are lengthened too, so that no two attributes share a column.
+    is_taken = attribute in EVENT_FIELDS or attribute.endswith(_SUFFIX)
+    return attribute + _SUFFIX if is_taken else attribute
 
 
 def _kind(value: Any) -> str:

@@ -34,7 +34,11 @@ class FullRead:
     """
 
     def __init__(
-        self, reader: WindowReader, wanted: Callable[[Row], bool], read_to: int | None
+        self,
+        reader: WindowReader,
+        wanted: Callable[[Row], bool],
+        read_to: int | None,
+        subject: str = "",
     ) -> None:
         """Prepare without a request.
 
@@ -42,9 +46,11 @@ class FullRead:
             reader: Reads pages of the stream.
             wanted: Which records to hand on.
             read_to: All records before this time (epoch ms) are here once the last page is.
+            subject: What it is read for, in messages; the stream itself if empty.
         """
         self._reader = reader
         self._wanted = wanted
+        self._subject = subject or reader.spec.name
         self._read_to = read_to
         self._seen: set[Key] = set()
         self._seen_before = -1
@@ -63,11 +69,11 @@ class FullRead:
         try:
             return self._next_page()
         except TapError as error:
-            error.during(self._reader.spec.name)
+            error.during(self._subject)
             raise
 
     def _next_page(self) -> Batch | More[Batch]:
-        name = self._reader.spec.name
+        name = self._subject
         try:
             page = self._page()
         except ScrollLostError as error:
@@ -108,7 +114,7 @@ class FullRead:
         return max(0, (self._announced or 0) - len(self._seen))
 
     def _end(self, rows: list[Row]) -> Batch | More[Batch]:
-        name = self._reader.spec.name
+        name = self._subject
         looks_whole = self._arrived >= (self._announced or 0)
         is_doubled = looks_whole and self._looked_whole and len(self._seen) == self._seen_before
         self._looked_whole = looks_whole
@@ -134,5 +140,5 @@ class FullRead:
     def _again(self, rows: list[Row]) -> More[Batch]:
         self._seen_before = len(self._seen)
         self._restart()
-        subject = self._reader.spec.name
+        subject = self._subject
         return More([lambda: Batch(rows, subject=subject), self.next_page])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.child_reader import ChildReader
+from tap_gainsight_px.full_read import FullRead
 from tap_gainsight_px.reader import WindowReader
 from tap_gainsight_px.records import PageDecoder
 from tap_gainsight_px.stream_spec import Sums
@@ -53,6 +54,7 @@ def jobs_of(
     run: Run,
     decode: PageDecoder,
     *,
+    incremental: bool,
     bookmark: int | None,
     position: str | None,
 ) -> list[Callable[[], Batch | More[Batch]]]:
@@ -62,6 +64,7 @@ def jobs_of(
         spec: The stream.
         run: What the streams share.
         decode: Decodes the stream's answers.
+        incremental: Whether only what has changed is read.
         bookmark: Where an incremental sync goes on, epoch milliseconds; None for a first sync.
         position: The parent that an interrupted full table has read last.
     """
@@ -75,6 +78,10 @@ def jobs_of(
         return [ChildReader(reader, parents, spec.parent).job(ranges, after)]
     if time_range is None:
         return [reader.job(None)]
+    if not time_range.documented and not incremental:
+        # What is not in a full table will be deleted by the loader. So it is read in one scroll,
+        # which shows one moment: between windows, somebody could slip from one to another.
+        return [FullRead(reader, lambda _: True, None).next_page]
     if not time_range.documented:
         end = run.settings.end
         start = None if bookmark is None else _resume_at(bookmark, None, run.settings)
@@ -90,7 +97,8 @@ def sample_events(spec: StreamSpec, run: Run) -> list[dict[str, Any]]:
     reader = _make_reader(spec, PageDecoder(replace(spec, event_name=None), {}), run)
     end = run.settings.run_start
     rows = reader.sample(Window(end - _SAMPLE_DAYS * DAY, end), spec.time_range.forms[0])
-    return [record for _, _, record in rows if isinstance(record, dict)]
+    records = [record for _, _, record in rows if isinstance(record, dict)]
+    return [record for record in records if record.get("eventName") == spec.event_name]
 
 
 def _make_reader(spec: StreamSpec, decode: PageDecoder, run: Run) -> WindowReader:

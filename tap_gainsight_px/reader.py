@@ -71,8 +71,10 @@ class Batch:
     """How many records the API announced that did not arrive."""
     subject: str = ""
     """Stream and time range, for messages."""
+    asked: int = 0
+    """How many parents were asked about."""
     vanished: int = 0
-    """How many parents are not there any more."""
+    """How many of them are not there any more, or have nothing."""
     position: str | None = None
     """Where a full table goes on after an interruption: the parent read last."""
 
@@ -117,7 +119,9 @@ class _Walk:
     @property
     def looks_whole(self) -> bool:
         """Whether as many rows have come as announced, though some may have come twice."""
-        return self.arrived >= (self.announced or 0) and len(self.keys) == len(self.rows)
+        if self.announced is None or self.arrived < self.announced:
+            return False
+        return len(self.keys) == len(self.rows)
 
     @property
     def missing(self) -> int:
@@ -196,7 +200,7 @@ class WindowReader:
             return self._read_until_whole(question)
         except RefusedError as error:
             if question.parent is not None and error.status == 404:  # noqa: PLR2004
-                return Batch([], subject=question.subject, vanished=1)
+                return Batch([], subject=question.subject, asked=1, vanished=1)
             error.during(question.subject)
             raise
         except TapError as error:
@@ -217,6 +221,8 @@ class WindowReader:
             except (ScrollLostError, RangeIgnoredError) as error:
                 trouble = error
                 logger.warning("%s: %s; reading it again", subject, error)
+                if isinstance(error, RangeIgnoredError):
+                    walk = _Walk()  # nothing of it is to be believed
                 continue
             if parts is not None:
                 return parts
@@ -241,12 +247,19 @@ class WindowReader:
 
     def _batch(self, walk: _Walk, question: _Question) -> Batch:
         window = question.window
+        rows = walk.in_order(question.checked_window)
+        if self.spec.event_name is not None:
+            # The API's filters do not tell upper from lower case.
+            rows = [row for row in rows if _event_name(row) == self.spec.event_name]
+        is_child = question.parent is not None
         return Batch(
-            rows=walk.in_order(question.checked_window),
+            rows=rows,
             # What a child gives is only complete with what its siblings give.
-            read_to=window.end if window and question.parent is None else None,
+            read_to=window.end if window and not is_child else None,
             missing=walk.missing,
             subject=question.subject,
+            asked=int(is_child),
+            vanished=int(is_child and self.spec.records_key is None and not rows),
         )
 
     def _walk(self, walk: _Walk, question: _Question, page_size: int) -> More[Batch] | None:
@@ -378,6 +391,10 @@ class _Question:
             adds["dateRangeStart"] = to_iso(self.window.start)
             adds["dateRangeEnd"] = to_iso(self.window.end)
         return adds
+
+
+def _event_name(row: Row) -> object:
+    return row[2].get("eventName") if isinstance(row[2], dict) else None
 
 
 def other_page_size(page_size: int, reading: int) -> int:

@@ -73,6 +73,7 @@ class PxStream(Stream):
         self._lane: Generator[Batch, None, None] | None = None
         self._bookmark: int | None = None
         self._is_whole = True
+        self._asked = 0
         self._vanished = 0
         self._unsaved = 0
 
@@ -247,7 +248,14 @@ class PxStream(Stream):
             drop_unknown=run.settings.drop_unknown_fields,
             left_out=self._left_out(),
         )
-        return jobs_of(self.spec, run, decode, bookmark=self._bookmark, position=self._position)
+        return jobs_of(
+            self.spec,
+            run,
+            decode,
+            incremental=self._is_incremental,
+            bookmark=self._bookmark,
+            position=self._position,
+        )
 
     def _read_bookmark(self, settings: Settings) -> int | None:
         if not self._is_incremental or self.spec.replication_key is None:
@@ -267,6 +275,7 @@ class PxStream(Stream):
     def _finish(self, batch: Batch) -> None:
         """Move the bookmark over a batch that has been written out, and write STATE."""
         run = self._run()
+        self._asked += batch.asked
         self._vanished += batch.vanished
         if batch.missing:
             self._is_whole = False
@@ -331,13 +340,17 @@ class PxStream(Stream):
         """Say what the whole stream amounts to, now that it has been read to its end."""
         if self._vanished:
             self.logger.warning(
-                "%d %s were not there any more",
+                "%d of %d %s were not there any more, or PX has nothing to tell of them",
                 self._vanished,
+                self._asked,
                 self.spec.parent and self.spec.parent.stream,
             )
-        for name in (_POSITION, _VERSION):
-            if self.stream_state.pop(name, None) is not None:
-                self.state_manager.is_flushed = False
+            # That all are gone at once is rather a fault than a reason to delete everything.
+            self._is_whole = self._is_whole and self._vanished < self._asked
+        if self._is_whole:
+            for name in (_POSITION, _VERSION):
+                if self.stream_state.pop(name, None) is not None:
+                    self.state_manager.is_flushed = False
         if self._stream_version is not None and self._is_whole:
             self._write_activate_version_message(self._stream_version)
         self._write_state_message()

@@ -48,6 +48,7 @@ class VerifiedReader:
         self._reader = reader
         self._filter = time_range
         self._name = reader.spec.name
+        self._sample_size = min(_SAMPLE_SIZE, reader.page_size)
 
     def job(
         self, start: int | None, end: int, *, ends_now: bool
@@ -95,7 +96,7 @@ class VerifiedReader:
 
     def _sample(self) -> Page:
         """Read a few records, or a whole page of them when none of the few has a date."""
-        sample = self._get({"pageSize": min(_SAMPLE_SIZE, self._reader.page_size)})
+        sample = self._get({"pageSize": self._sample_size})
         if sample.rows and not any(_is_known(row) for row in sample.rows):
             sample = self._get({"pageSize": self._reader.page_size})
         return sample
@@ -158,7 +159,7 @@ class VerifiedReader:
             return True
         params = {
             **range_params(self._filter, _ALL_TIME, form),
-            **first_params(self._reader.spec.paging, _SAMPLE_SIZE),
+            **first_params(self._reader.spec.paging, self._sample_size),
         }
         dated = self._get(params).total_hits
         return dated is None or dated < sample.total_hits

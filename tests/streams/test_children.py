@@ -115,7 +115,8 @@ def test_a_parent_that_vanished_in_between_is_skipped_and_counted(
     assert run.error is None
     assert len(set(run.values(stream, field))) == COUNT - 2
     (line,) = [one for one in caplog.messages if "not there any more" in one]
-    assert f"{lost} {parents}" in line
+    assert f"{lost} of " in line
+    assert f" {parents} were" in line
     assert (stream in run.activated) == (stream in FULL)
 
 

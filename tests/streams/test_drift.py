@@ -136,7 +136,7 @@ def test_a_value_that_can_be_one_of_the_declared_type_becomes_one(*, by_sdk: boo
     assert exact({name: record[name] for name in user}) == exact(
         {
             "score": 17,
-            "numberOfVisits": Decimal("5.0"),
+            "numberOfVisits": 5,
             "propertyKeys": ["AP-1"],
             "globalUnsubscribe": True,
             "title": "1.10",

@@ -1,0 +1,126 @@
+"""Records per CPU second, beside the peers, in rounds that interleave all of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import contenders
+from benchmarks.contenders import Contender, Job
+from benchmarks.measure import Usage, use
+from benchmarks.sandbox import Sandbox, sandbox
+from benchmarks.tables import middle, rate, seconds, spread, table
+
+if TYPE_CHECKING:
+    from benchmarks.place import Place
+
+TITLE = "CPU per record"
+
+_RECORDS = 250_000
+_DAYS = 180
+_ROUNDS = 5
+# Each contender reads two sizes: the difference between them is free of its start-up.
+_SMALL = 0.2
+
+
+def measure(place: Place) -> dict[str, Any]:
+    """Let all contenders read the same world, one after another, several times."""
+    records = place.size(_RECORDS)
+    runs: dict[str, list[dict[str, Any]]] = {one.key: [] for one in contenders.ALL}
+    with sandbox(custom_events=records, days=_DAYS) as world:
+        for number in range(place.rounds(_ROUNDS)):
+            for one in contenders.ALL:
+                if one.share < 1 and number >= 3:  # noqa: PLR2004
+                    continue  # slow, and far enough from the others for fewer rounds to do
+                run = {
+                    name: _read(place, world, one, share).to_json()
+                    for name, share in (("small", one.share * _SMALL), ("large", one.share))
+                }
+                runs[one.key].append(run)
+        size = world.mean_record_bytes()
+    return {"records": records, "record_bytes": size, "runs": runs}
+
+
+def _read(place: Place, world: Sandbox, contender: Contender, share: float) -> Usage:
+    start = world.start + timedelta(days=world.days * (1 - share))
+    settings = {"page_size": 1000} if contender is contenders.PEER else {}
+    job = Job(place, world, start.replace(microsecond=0), world.end, settings)
+    return use(contender.commands(job), world, log=place.folder / f"{contender.key}.log")
+
+
+def marginal(run: dict[str, Any]) -> float:
+    """Return records per CPU second beyond the start-up, from one round."""
+    small, large = run["small"], run["large"]
+    more: float = large["served"] - small["served"]
+    return more / (large["cpu"] - small["cpu"])
+
+
+def marginals(figures: dict[str, Any], key: str) -> list[float]:
+    """Return the marginal rate of each round."""
+    return [marginal(run) for run in figures["runs"][key]]
+
+
+def render(figures: dict[str, Any]) -> list[str]:
+    """Return the section."""
+    rows = []
+    for one in contenders.ALL:
+        runs = figures["runs"][one.key]
+        rates = marginals(figures, one.key)
+        ratios = [
+            rate_here / marginal(loop)
+            for rate_here, loop in zip(rates, figures["runs"]["loop"], strict=False)
+        ]
+        large = [run["large"] for run in runs]
+        whole = middle([run["served"] / run["cpu"] for run in large])
+        start_up = [
+            run["large"]["cpu"] - run["large"]["served"] / rate_here
+            for run, rate_here in zip(runs, rates, strict=True)
+        ]
+        rows.append(
+            [
+                one.title,
+                f"**{rate(middle(rates))}**",
+                spread(rates),
+                f"{middle(ratios):.2f}",
+                f"{large[0]['served']:,}",
+                rate(whole),
+                seconds(max(0.0, middle(start_up))),
+                f"{100 * middle([run['sandbox_cpu'] / run['wall'] for run in large]):.0f} %",
+            ]
+        )
+    head = [
+        "program",
+        "records per CPU second",
+        "least – most",
+        "× bare loop",
+        "records read",
+        "start-up included",
+        "start-up, CPU s",
+        "sandbox's CPU",
+    ]
+    return [
+        f"Custom events of {figures['record_bytes']:.0f} bytes on average, a fresh process each "
+        f"time, pages of 1000, standard output to /dev/null, CPU of user and system. "
+        f"{len(figures['runs']['tap'])} rounds, each of them all programs one after another (the "
+        f"slow ones: {len(figures['runs']['peer'])} rounds). Medians.",
+        "",
+        *table(head, rows),
+        "",
+        "The first figure is the slope between two sizes (a fifth of the records, and all of "
+        "them), so it is free of the start-up; *start-up included* is all records over all CPU of "
+        "the larger run. The ratio is that of the two slopes of one round. *Sandbox's CPU* is its "
+        "share of one core during the larger run: below 100 %, it is not what is waited for.",
+        "",
+        "- *bare loop* fetches one page after another with a `requests.Session`, decodes it with "
+        "`orjson.loads` and writes each record with `orjson.dumps`. It counts, orders and retries "
+        "nothing, leaves times as numbers and turns integers past 64 bits into floats.",
+        "- *the same, by the SDK's path* is this tap with the SDK's own message writer: what a "
+        "stream map, flattening or `--test` make of it.",
+        "- *plain SDK RESTStream* is the stream in the twenty lines of the SDK's tutorial.",
+        "- *tap-gainsightpx 1.0.8* runs with pages of 1000 (its default is 500) and one window, "
+        "because it does not cut the time range itself.",
+        "- *dlt* needs a step of its own that makes text of integers past 64 bits, which a "
+        "quarter of the records have: without it, it ends with an error. *Rows written as lines* "
+        "iterates its resource and dumps each row by orjson, nothing more; *pipeline* extracts, "
+        "normalises and loads into JSONL files with one parallel resource.",
+    ]
