@@ -5,12 +5,20 @@ from __future__ import annotations
 import os
 import sys
 
-from tap_gainsight_px.errors import SettingsError, TapError
-from tap_gainsight_px.tap import TapGainsightPx
-
 
 def main() -> None:
     """Run the command line."""
+    try:
+        _run()
+    except KeyboardInterrupt:
+        # So early that the tap was not yet there to end in good order.
+        sys.exit(130)
+
+
+def _run() -> None:
+    from tap_gainsight_px.errors import SettingsError, TapError  # noqa: PLC0415 - see `main`
+    from tap_gainsight_px.tap import TapGainsightPx  # noqa: PLC0415
+
     logger = TapGainsightPx.logger
     try:
         TapGainsightPx.cli()

@@ -10,6 +10,7 @@ from tap_gainsight_px.timestamps import parse, to_iso
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_LONGEST_NUMBER = 20
 _START_OVER = "run without --state to start over, or correct it"
 
 
@@ -71,12 +72,11 @@ def read_bookmark(
 def _read_time(value: Any) -> int | None:
     if isinstance(value, str):
         text = value.strip()
-        if not text.lstrip("-").isdecimal():
-            try:
-                return parse(text)
-            except ValueError:
-                return None
-        value = int(text)
+        is_number = text.removeprefix("-").isdecimal() and len(text) < _LONGEST_NUMBER
+        try:
+            return _read_time(int(text)) if is_number else parse(text)
+        except ValueError:
+            return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:

@@ -20,7 +20,11 @@ def decode_attributes(body: bytes) -> list[dict[str, Any]]:
     Raises:
         ValueError: It is something else.
     """
-    answer = json.loads(body)
+    try:
+        answer = json.loads(body)
+    except RecursionError as error:
+        message = "it is nested too deeply"
+        raise ValueError(message) from error
     if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
         message = "it is no list of attributes"
         raise ValueError(message)

@@ -63,6 +63,8 @@ class FullRead:
         self._params: Params = first_params(self._reader.spec.paging, self._page_size)
         self._announced: int | None = None
         self._arrived = 0
+        self._empty_pages = 0
+        self._lost_an_answer = False
 
     def next_page(self) -> Batch | More[Batch]:
         """Read one page; return its records and the job for what comes after it."""
@@ -87,7 +89,7 @@ class FullRead:
             self._reader.spec.paging,
             self._params,
             page,
-            records_missing=bool(self._missing and page.rows),
+            records_missing=not self._is_proved and self._empty_pages < PAGES_WITHOUT_NEWS,
         )
         if following is not None:
             self._params = following
@@ -95,10 +97,11 @@ class FullRead:
         return self._end(rows)
 
     def _page(self) -> Page:
-        page = self._reader.page(self._params, announced=self._announced)
+        page = self._reader.page(self._params, announced=self._announced, on_lost=self._note_lost)
         if self._announced is None:
             self._announced = page.total_hits
         self._arrived += len(page.rows)
+        self._empty_pages = 0 if page.rows else self._empty_pages + 1
         if self._arrived > 2 * len(self._seen) + PAGES_WITHOUT_NEWS * self._page_size:
             message = "the scroll gives the same records over and over"
             raise ScrollLostError(message)
@@ -108,6 +111,14 @@ class FullRead:
         before = len(self._seen)
         self._seen.add(row[1])
         return len(self._seen) > before
+
+    def _note_lost(self) -> None:
+        self._lost_an_answer = True
+
+    @property
+    def _is_proved(self) -> bool:
+        """Whether exactly as many records have come as announced, and none of them twice."""
+        return self._arrived == self._announced and not self._missing
 
     @property
     def _missing(self) -> int:
@@ -119,6 +130,12 @@ class FullRead:
         is_doubled = looks_whole and self._looked_whole and len(self._seen) == self._seen_before
         self._looked_whole = looks_whole
         missing = 0 if is_doubled else self._missing
+        if self._lost_an_answer and not self._is_proved:
+            message = "an answer was lost on the way, and the count does not prove that it was all"
+            if not self._is_worth_another():
+                raise WindowError(message)
+            logger.warning("%s: %s; reading it again", name, message)
+            return self._again(rows)
         if missing and self._is_worth_another():
             logger.warning(
                 "%s: %d of %s announced records are missing; reading it again",

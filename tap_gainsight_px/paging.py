@@ -33,9 +33,9 @@ def next_params(
         paging: How the endpoint leads on.
         params: Parameters that gave `page`.
         page: The page just read.
-        records_missing: Whether the API announced more records than have arrived so far. Then a
-            short page does not end a scroll. Nor does a `scrollId` that is there keep it going:
-            the API may send one on the last page as well.
+        records_missing: Whether it is not certain that all records have come. Then a short page
+            does not end a scroll. Nor does a `scrollId` that is there keep it going: the API may
+            send one on the last page as well.
     """
     if paging is Paging.SINGLE:
         return None

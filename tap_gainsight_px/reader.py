@@ -16,6 +16,7 @@ from urllib.parse import quote
 from tap_gainsight_px.errors import (
     RangeIgnoredError,
     RefusedError,
+    RetriableError,
     ScrollLostError,
     TapError,
     WindowError,
@@ -56,6 +57,7 @@ class Get(Protocol):
         decode: Callable[[bytes], T],
         *,
         repeatable: bool = True,
+        on_lost: Callable[[], None] | None = None,
     ) -> T:
         """Return the decoded answer; raise `RequestError` for one that cannot be had."""
 
@@ -91,6 +93,10 @@ class _Walk:
     """The records of all readings."""
     keys: set[Key] = field(default_factory=set)
     """The keys of this reading."""
+    is_settled: bool = True
+    """Whether records stay as they are, so that what one reading lacks another may supply."""
+    lost_an_answer: bool = False
+    """Whether a page was asked for again because its answer was lost on the way."""
     looked_whole: bool = False
     """Whether the reading before this one brought as many rows as announced, of these keys."""
 
@@ -100,6 +106,11 @@ class _Walk:
         self.announced = None
         self.arrived = 0
         self.keys = set()
+        self.lost_an_answer = False
+
+    def note_lost(self) -> None:
+        """Take down that an answer was lost, and perhaps a page with it."""
+        self.lost_an_answer = True
 
     def add(self, page: Page) -> int:
         """Take in a page; return how many of its records are new in this reading."""
@@ -125,7 +136,12 @@ class _Walk:
 
     @property
     def missing(self) -> int:
-        return max(0, (self.announced or 0) - len(self.rows))
+        return max(0, (self.announced or 0) - len(self.rows if self.is_settled else self.keys))
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether exactly as many different records have come as announced, in this reading."""
+        return self.announced is not None and len(self.keys) == self.announced
 
     def leaves(self, window: Window | None) -> bool:
         """Whether a record lies outside the window.
@@ -209,7 +225,7 @@ class WindowReader:
 
     def _read_until_whole(self, question: _Question) -> Batch | More[Batch]:
         subject = question.subject
-        walk = _Walk()
+        walk = question.new_walk()
         trouble: TapError | None = None
         for reading in range(READINGS):
             if reading:
@@ -222,7 +238,7 @@ class WindowReader:
                 trouble = error
                 logger.warning("%s: %s; reading it again", subject, error)
                 if isinstance(error, RangeIgnoredError):
-                    walk = _Walk()  # nothing of it is to be believed
+                    walk = question.new_walk()  # nothing of this one is to be believed
                 continue
             if parts is not None:
                 return parts
@@ -269,7 +285,7 @@ class WindowReader:
         params: Params | None = {**question.params, **paging}
         without_news = 0
         while params is not None:
-            page = self.page(params, question, announced=walk.announced)
+            page = self.page(params, question, announced=walk.announced, on_lost=walk.note_lost)
             news = walk.add(page)
             if walk.leaves(question.checked_window):
                 message = "the API answers with records outside the range asked for"
@@ -284,11 +300,19 @@ class WindowReader:
                     break
                 message = "the scroll gives the same records over and over"
                 raise ScrollLostError(message)
-            params = next_params(spec.paging, params, page, records_missing=bool(walk.missing))
+            params = next_params(spec.paging, params, page, records_missing=not walk.is_proved)
+        if walk.lost_an_answer and not walk.is_proved:
+            message = "an answer was lost on the way, and the count does not prove that it was all"
+            raise ScrollLostError(message)
         return None
 
     def page(
-        self, params: Params, question: _Question | None = None, *, announced: int | None = None
+        self,
+        params: Params,
+        question: _Question | None = None,
+        *,
+        announced: int | None = None,
+        on_lost: Callable[[], None] | None = None,
     ) -> Page:
         """Read one page.
 
@@ -296,6 +320,7 @@ class WindowReader:
             params: Parameters of the request, besides those of the stream itself.
             question: What is asked for; None for the endpoint as a whole.
             announced: How many records the first page of this walk announced.
+            on_lost: Called when a page of a scroll is asked for again, its answer being lost.
 
         Raises:
             ScrollLostError: The scroll is gone, or may have moved on unseen.
@@ -310,7 +335,13 @@ class WindowReader:
                 partial(self._decode, adds=question.adds),
                 # Without a count nothing would tell that a scroll has moved on by itself.
                 repeatable=not in_scroll or announced is not None,
+                on_lost=on_lost if in_scroll else None,
             )
+        except RetriableError as error:
+            if in_scroll:
+                message = f"the scroll cannot be gone on with: {error.message}"
+                raise ScrollLostError(message) from error
+            raise
         except RefusedError as error:
             if in_scroll and error.status in _SCROLL_GONE:
                 message = f"the scroll ended early: {error.message}"
@@ -352,6 +383,11 @@ class _Question:
     parent: str | None = None
     split_from: int | float = math.inf
     """How many records the window held that this one is a part of."""
+
+    def new_walk(self) -> _Walk:
+        """Begin to collect the answers."""
+        time_range = self.spec.time_range
+        return _Walk(is_settled=time_range is None or time_range.documented)
 
     @property
     def subject(self) -> str:

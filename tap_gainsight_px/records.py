@@ -180,9 +180,12 @@ def _digest(value: Any) -> str:
 def _parse_json(body: bytes) -> Any:
     # One wrong byte in one text field must not keep a window from ever being read, so it becomes
     # U+FFFD. A torn answer is told by its JSON, which does not end.
-    return json.loads(
-        body.decode("utf-8", errors="replace"), parse_float=Decimal, parse_constant=str
-    )
+    text = body.decode("utf-8", errors="replace")
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=str)
+    except RecursionError as error:
+        message = "it is nested too deeply"
+        raise ValueError(message) from error
 
 
 def _to_ms(value: Any) -> int | None:

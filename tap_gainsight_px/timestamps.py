@@ -70,7 +70,9 @@ def parse(text: str) -> int:
         ValueError: The text is not an ISO-8601 date or date-time.
     """
     try:
-        parsed: object = pendulum.parse(text.strip(), tz="UTC", exact=True)
+        # Only what begins with a year is a date: pendulum would take "now", too.
+        is_date = text.strip()[:4].isdecimal()
+        parsed: object = pendulum.parse(text.strip(), tz="UTC", exact=True) if is_date else None
     except Exception as error:  # pendulum raises several unrelated types for bad text
         message = f"{text!r} is not an ISO-8601 date or date-time"
         raise ValueError(message) from error

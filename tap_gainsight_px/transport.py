@@ -103,6 +103,7 @@ class Transport:
         decode: Callable[[bytes], T],
         *,
         repeatable: bool = True,
+        on_lost: Callable[[], None] | None = None,
     ) -> T:
         """Send a GET request and decode its answer, as often as it takes.
 
@@ -112,6 +113,7 @@ class Transport:
             decode: Turns the body into a value. A `ValueError` counts as an answer that did not
                 arrive whole.
             repeatable: Whether the request may be sent again after its answer was lost.
+            on_lost: Called when it is sent again for that reason.
 
         Raises:
             RefusedError: The API said no.
@@ -120,10 +122,17 @@ class Transport:
             DailyLimitError: The account's requests of the day are used up.
             StoppedError: `max_requests` is reached, or the run was asked to end.
         """
-        return retrying(self._wait)(self._once)(path, params, decode, repeatable=repeatable)
+        once = partial(self._once, path, params, decode, repeatable=repeatable, on_lost=on_lost)
+        return retrying(self._wait)(once)()
 
     def _once(
-        self, path: str, params: Params, decode: Callable[[bytes], T], *, repeatable: bool
+        self,
+        path: str,
+        params: Params,
+        decode: Callable[[bytes], T],
+        *,
+        repeatable: bool,
+        on_lost: Callable[[], None] | None,
     ) -> T:
         self._wait(0)  # a run that is to end sends nothing more
         self._rate_limit.acquire()
@@ -137,6 +146,8 @@ class Transport:
             raise
         except AnswerLostError as error:
             if repeatable:
+                if on_lost is not None:
+                    on_lost()
                 raise
             raise ScrollLostError(error.message) from error
 

@@ -14,7 +14,7 @@ from tap_gainsight_px.errors import RefusedError, TapError
 from tap_gainsight_px.full_read import FullRead
 from tap_gainsight_px.ordered_pool import More
 from tap_gainsight_px.paging import first_params
-from tap_gainsight_px.reader import Batch, WindowReader, range_params
+from tap_gainsight_px.reader import Batch, WindowReader, other_page_size, range_params
 from tap_gainsight_px.records import has_key
 from tap_gainsight_px.timestamps import DAY, SECOND, floor_second, parse, to_iso_seconds
 from tap_gainsight_px.windows import Window
@@ -95,10 +95,10 @@ class VerifiedReader:
         return self._reader.page(params)
 
     def _sample(self) -> Page:
-        """Read a few records, or a whole page of them when none of the few has a date."""
+        """Read a few records, or a whole page of them when none of the few is of use."""
         sample = self._get({"pageSize": self._sample_size})
-        if sample.rows and not any(_is_known(row) for row in sample.rows):
-            sample = self._get({"pageSize": self._reader.page_size})
+        if not any(_is_known(row) for row in sample.rows) and sample.total_hits != 0:
+            sample = self._get({"pageSize": other_page_size(self._reader.page_size, 1)})
         return sample
 
     def _working_form(self, sample: Page) -> tuple[TimeForm | None, str]:
@@ -124,11 +124,8 @@ class VerifiedReader:
                     raise
                 reason = f"the API refuses a filter on {field} ({error.api_message})"
                 continue
-            inside = all(
-                date is not None and window.start <= date < window.end for date, _, _ in page.rows
-            )
             found = key in {row[1] for row in page.rows} or _is_cut(page)
-            if inside and found and not self._gives_all(page, sample, window, form):
+            if found and _lie_in(page, window) and not self._gives_all(page, sample, window, form):
                 return form, ""
             reason = f"the API does not heed a filter on {field}"
         return None, reason
@@ -155,14 +152,24 @@ class VerifiedReader:
         return [self._reader.job(window, form) for window in windows]
 
     def _has_undated(self, form: TimeForm, sample: Page) -> bool:
-        if sample.total_hits is None:
-            return True
-        params = {
-            **range_params(self._filter, _ALL_TIME, form),
-            **first_params(self._reader.spec.paging, self._sample_size),
-        }
-        dated = self._get(params).total_hits
-        return dated is None or dated < sample.total_hits
+        """Whether there may be records that no filter finds.
+
+        Those before and those after a moment are counted apart: counts that are cut off
+        (Elasticsearch counts to 10,000 unless told otherwise) then do not add up to the total.
+        """
+        first = min(date for date, _, _ in filter(_is_known, sample.rows) if date is not None)
+        edge = floor_second(first) + SECOND
+        dated = 0
+        for window in (Window(_ALL_TIME.start, edge), Window(edge, _ALL_TIME.end)):
+            params = {
+                **range_params(self._filter, window, form),
+                **first_params(self._reader.spec.paging, self._sample_size),
+            }
+            page = self._get(params)
+            if page.total_hits is None or not _lie_in(page, window):
+                return True
+            dated += page.total_hits
+        return dated != sample.total_hits
 
     def _read_all(
         self, wanted: Callable[[Row], bool], read_to: int | None
@@ -178,6 +185,11 @@ def _is_known(row: Row) -> bool:
 def _is_out_of_reach(row: Row) -> bool:
     """Whether a record has no date that a filter can name."""
     return row[0] is None or not _ALL_TIME.start < row[0] < _ALL_TIME.end
+
+
+def _lie_in(page: Page, window: Window) -> bool:
+    """Whether all records of a page have a date within a window."""
+    return all(date is not None and window.start <= date < window.end for date, _, _ in page.rows)
 
 
 def _is_cut(page: Page) -> bool:

@@ -51,10 +51,12 @@ class ScrollApi:
         decode: Callable[[bytes], T],
         *,
         repeatable: bool = True,
+        on_lost: Callable[[], None] | None = None,
     ) -> T:
         """Answer one request."""
         assert path == EVENTS.path
         assert repeatable in {True, False}
+        assert on_lost is None or callable(on_lost)
         self.requests.append(params)
         fault = next(self._faults, "well")
         size = int(params["pageSize"])
