@@ -92,6 +92,10 @@ e2e: $(DEV) $(MELTANO) $(PLUGINS) $(WHEEL) $(POSTGRES) $(CHECKER) ## The built w
 	@echo; echo "== end-to-end tests"
 	@$(PYTEST) -n 2 --dist loadfile tests/e2e
 
+SEEDS ?= 200
+soak: $(DEV) ## Random faults and kills for as long as you like: make soak SEEDS=1000
+	@.venv/bin/python -m tests.chaos --seeds $(SEEDS)
+
 wheel: $(DEV) ## dist/: the wheel, built by way of the sdist
 	@rm -rf dist
 	@.venv/bin/python -m build --no-isolation --outdir dist . > .build/logs/build.log 2>&1 || { tail -n 25 .build/logs/build.log >&2; exit 1; }

@@ -52,9 +52,11 @@ def draw(cpu_figures: dict[str, Any], waiting_figures: dict[str, Any]) -> str:
     )
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
-            f'width="{_WIDTH}" height="{height}" role="img" '
-            'aria-label="Records per CPU second and wall time of the tap and its peers">',
+            (
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
+                f'width="{_WIDTH}" height="{height}" role="img" '
+                'aria-label="Records per CPU second and wall time of the tap and its peers">'
+            ),
             f"<style>{_STYLE}</style>",
             *body,
             "</svg>",

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from benchmarks.place import OWN_PYTHON, RUNNERS, Place, program
 from benchmarks.sandbox import API_KEY
@@ -40,7 +40,7 @@ class Job:
         return path
 
 
-Commands = "list[list[str | Path]]"
+Commands: TypeAlias = "list[list[str | Path]]"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def tap_options(job: Job, *, only: Sequence[str] | None = (STREAM,)) -> list[str
     }
     options: list[str | Path] = ["--config", job.write("tap.json", config)]
     if only is not None:
-        catalog = selected(json.loads(_discovered(program("tap-gainsight-px"))), only)
+        catalog = selected(json.loads(discovered(program("tap-gainsight-px"))), only)
         options += ["--catalog", job.write("tap-catalog.json", catalog)]
     return options
 
@@ -109,7 +109,7 @@ def peer(job: Job) -> Commands:
             **job.settings,
         }
         config_file = job.write(f"peer-{number}.json", config)
-        found = _discovered(job.place.peer, "--config", config_file)
+        found = discovered(job.place.peer, "--config", config_file)
         catalog = job.write("peer-catalog.json", selected(json.loads(found), [STREAM]))
         commands.append([job.place.peer, "--config", config_file, "--catalog", catalog])
     return commands
@@ -119,11 +119,11 @@ THIS_TAP = Contender("tap", "tap-gainsight-px", this_tap)
 SDK_PATH = Contender("sdk_path", "the same, by the SDK's path", sdk_path, share=0.2)
 BARE_LOOP = Contender("loop", "bare loop: requests + orjson", runner("bare_loop", bench=True))
 DLT_ROWS = Contender(
-    "dlt_rows", "dlt rest_api, rows written as lines", runner("dlt_rows", bench=True), share=0.2
+    "dlt_rows", "dlt rest_api, rows only", runner("dlt_rows", bench=True), share=0.2
 )
 DLT_PIPELINE = Contender(
     "dlt_pipeline",
-    "dlt rest_api, pipeline into JSONL files",
+    "dlt rest_api, pipeline to JSONL",
     runner("dlt_pipeline", bench=True),
     share=0.2,
 )
@@ -154,7 +154,8 @@ def selected(catalog: dict[str, Any], only: Sequence[str]) -> dict[str, Any]:
 
 
 @cache
-def _discovered(tap: Path, *options: str | Path) -> str:
+def discovered(tap: Path, *options: str | Path) -> str:
+    """Return the catalog that a tap discovers, as JSON."""
     command = [str(part) for part in (tap, *options, "--discover")]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     return done.stdout

@@ -47,8 +47,10 @@ def section(module: ModuleType, result: dict[str, Any]) -> list[str]:
         "",
         *module.render(result["figures"]),
         "",
-        f"<sub>{told['when']}, {told['system']}, {told['cores']} cores, {told['memory']}, Python "
-        f"{told['python']}; load average {told['load']} before and {told['load_after']} after"
-        f"{', quick' if told['quick'] else ''}.</sub>",
+        (
+            f"<sub>{told['when']}, {told['system']}, {told['cores']} cores, {told['memory']}, "
+            f"Python {told['python']}; load average {told['load']} before and {told['load_after']} "
+            f"after{', quick' if told['quick'] else ''}.</sub>"
+        ),
         "",
     ]

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-import psutil
+import psutil  # type: ignore[import-untyped,unused-ignore]
 import requests
 
 from benchmarks.place import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 API_KEY = "sandbox-key"
 _READY = "px-sandbox ready: "
@@ -43,7 +44,8 @@ class Sandbox:
     def cpu_seconds(self) -> float:
         """Return the CPU time used so far, of user and system."""
         times = psutil.Process(self.pid).cpu_times()
-        return times.user + times.system
+        seconds: float = times.user + times.system
+        return seconds
 
     def forget(self) -> None:
         """Forget the requests so far."""
@@ -89,7 +91,8 @@ def sandbox(
         "--seed": 5,
         "--latency-ms": latency_ms,
     }
-    command = [program("px-sandbox"), *(str(part) for item in options.items() for part in item)]
+    given = [str(part) for option in options.items() for part in option]
+    command: list[str | Path] = [program("px-sandbox"), *given]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         try:
             line = process.stdout.readline() if process.stdout else ""

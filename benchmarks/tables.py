@@ -30,7 +30,7 @@ def seconds(value: float) -> str:
 
 def spread(values: Sequence[float]) -> str:
     """Return the least and the most of some rates."""
-    return f"{rate(min(values))} – {rate(max(values))}"
+    return f"{rate(min(values))} to {rate(max(values))}"
 
 
 def middle(values: Sequence[float]) -> float:

@@ -13,7 +13,7 @@ os.environ["RUNTIME__LOG_LEVEL"] = "CRITICAL"
 
 import dlt  # type: ignore[import-not-found,unused-ignore]
 from dlt.destinations import filesystem  # type: ignore[import-not-found,unused-ignore]
-from dlt_source import resources  # type: ignore[import-not-found,unused-ignore]
+from dlt_source import source  # type: ignore[import-not-found,unused-ignore]
 
 job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 with tempfile.TemporaryDirectory(dir=job["folder"]) as folder:
@@ -23,4 +23,4 @@ with tempfile.TemporaryDirectory(dir=job["folder"]) as folder:
         destination=filesystem(bucket_url=Path(folder, "out").as_uri()),
         dataset_name="px",
     )
-    pipeline.run(resources(job, parallelized=True), loader_file_format="jsonl")
+    pipeline.run(source(job, parallelized=True), loader_file_format="jsonl")

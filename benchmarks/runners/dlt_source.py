@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dlt.sources.rest_api import (  # type: ignore[import-not-found,unused-ignore]
-    rest_api_resources,
+    rest_api_source,
 )
 
 
@@ -17,9 +17,9 @@ def _storable(record: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def resources(job: dict[str, Any], *, parallelized: bool = False) -> list[Any]:
-    """Return one resource for each window; dlt reads side by side what is `parallelized`."""
-    found: list[Any] = rest_api_resources(
+def source(job: dict[str, Any], *, parallelized: bool = False) -> Any:
+    """Return a source with a resource for each window; dlt may read them side by side."""
+    return rest_api_source(
         {
             "client": {
                 "base_url": f"{job['api_url']}/v1/",
@@ -52,4 +52,3 @@ def resources(job: dict[str, Any], *, parallelized: bool = False) -> list[Any]:
             ],
         }
     )
-    return found

@@ -78,7 +78,7 @@ class PlainTap(Tap):
     name = "tap-plain"
     config_jsonschema = {"type": "object", "properties": {}}  # noqa: RUF012
 
-    def discover_streams(self) -> list[CustomEvents]:  # type: ignore[override]
+    def discover_streams(self) -> list[CustomEvents]:
         """Return the stream; the bookmark stays in epoch milliseconds."""
         date = {"type": ["integer", "null"]}
         schema = {**_SCHEMA, "properties": {**_SCHEMA["properties"], "date": date}}

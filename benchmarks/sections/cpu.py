@@ -52,7 +52,8 @@ def marginal(run: dict[str, Any]) -> float:
     """Return records per CPU second beyond the start-up, from one round."""
     small, large = run["small"], run["large"]
     more: float = large["served"] - small["served"]
-    return more / (large["cpu"] - small["cpu"])
+    less: float = large["cpu"] - small["cpu"]
+    return more / less
 
 
 def marginals(figures: dict[str, Any], key: str) -> list[float]:
@@ -91,36 +92,50 @@ def render(figures: dict[str, Any]) -> list[str]:
     head = [
         "program",
         "records per CPU second",
-        "least – most",
-        "× bare loop",
+        "least to most",
+        "of the bare loop",
         "records read",
         "start-up included",
         "start-up, CPU s",
         "sandbox's CPU",
     ]
     return [
-        f"Custom events of {figures['record_bytes']:.0f} bytes on average, a fresh process each "
-        f"time, pages of 1000, standard output to /dev/null, CPU of user and system. "
-        f"{len(figures['runs']['tap'])} rounds, each of them all programs one after another (the "
-        f"slow ones: {len(figures['runs']['peer'])} rounds). Medians.",
+        (
+            f"Custom events of {figures['record_bytes']:.0f} bytes on average, a fresh process "
+            "each time, pages of 1000, standard output to /dev/null, CPU of user and system. "
+            f"{len(figures['runs']['tap'])} rounds, each of them all programs one after another "
+            f"(the slow ones: {len(figures['runs']['peer'])} rounds). Medians."
+        ),
         "",
         *table(head, rows),
         "",
-        "The first figure is the slope between two sizes (a fifth of the records, and all of "
-        "them), so it is free of the start-up; *start-up included* is all records over all CPU of "
-        "the larger run. The ratio is that of the two slopes of one round. *Sandbox's CPU* is its "
-        "share of one core during the larger run: below 100 %, it is not what is waited for.",
+        (
+            "The first figure is the slope between two sizes (a fifth of the records, and all of "
+            "them), so it is free of the start-up; *start-up included* is all records over all "
+            "CPU of the larger run. The ratio is that of the two slopes of one round. *Sandbox's "
+            "CPU* is its share of one core during the larger run: below 100 %, it is not what is "
+            "waited for."
+        ),
         "",
-        "- *bare loop* fetches one page after another with a `requests.Session`, decodes it with "
-        "`orjson.loads` and writes each record with `orjson.dumps`. It counts, orders and retries "
-        "nothing, leaves times as numbers and turns integers past 64 bits into floats.",
-        "- *the same, by the SDK's path* is this tap with the SDK's own message writer: what a "
-        "stream map, flattening or `--test` make of it.",
+        (
+            "- *bare loop* fetches one page after another with a `requests.Session`, decodes it "
+            "with `orjson.loads` and writes each record with `orjson.dumps`. It counts, orders "
+            "and retries nothing, leaves times as numbers and turns integers past 64 bits into "
+            "floats."
+        ),
+        (
+            "- *the same, by the SDK's path* is this tap with the SDK's own message writer: what a "
+            "stream map, flattening or `--test` make of it."
+        ),
         "- *plain SDK RESTStream* is the stream in the twenty lines of the SDK's tutorial.",
-        "- *tap-gainsightpx 1.0.8* runs with pages of 1000 (its default is 500) and one window, "
-        "because it does not cut the time range itself.",
-        "- *dlt* needs a step of its own that makes text of integers past 64 bits, which a "
-        "quarter of the records have: without it, it ends with an error. *Rows written as lines* "
-        "iterates its resource and dumps each row by orjson, nothing more; *pipeline* extracts, "
-        "normalises and loads into JSONL files with one parallel resource.",
+        (
+            "- *tap-gainsightpx 1.0.8* runs with pages of 1000 (its default is 500) and one "
+            "window, because it does not cut the time range itself."
+        ),
+        (
+            "- *dlt* needs a step of its own that makes text of integers past 64 bits, which a "
+            "quarter of the records have: without it, it ends with an error. *Rows only* iterates "
+            "its resource and dumps each row by orjson, nothing more; *pipeline* extracts, "
+            "normalises and loads into JSONL files with one parallel resource."
+        ),
     ]

@@ -49,17 +49,21 @@ def render(figures: dict[str, Any]) -> list[str]:
     rows = [
         [
             titles[key],
-            *(f"{middle(by_size[size]):.0f}" if size in by_size else "–" for size in sizes),
+            *(f"{middle(by_size[size]):.0f}" if size in by_size else "" for size in sizes),
         ]
         for key, by_size in figures["peaks"].items()
     ]
     return [
-        "Peak resident set in MiB, custom events within 180 days, default settings, standard "
-        "output to /dev/null. Medians of the tap's rounds; the others once, and not at the "
-        "largest size.",
+        (
+            "Peak resident set in MiB, custom events within 180 days, default settings, standard "
+            "output to /dev/null. Medians of the tap's rounds; the others once, and not at the "
+            "largest size."
+        ),
         "",
         *table(["program", *(f"{int(size):,} events" for size in sizes)], rows),
         "",
-        "The tap holds at most `max_workers` × `window_max_records` records that wait for their "
-        "turn, whatever the size of the sync.",
+        (
+            "The tap holds at most `max_workers` times `window_max_records` records that wait for "
+            "their turn, whatever the size of the sync."
+        ),
     ]

@@ -109,8 +109,10 @@ def render(figures: dict[str, Any]) -> list[str]:
         "the tap's share of both",
     ]
     return [
-        f"{figures['records']:,} custom events by `tap | target-postgres` into an empty schema of "
-        "a local Postgres. Medians. The CPU of Postgres itself is not counted.",
+        (
+            f"{figures['records']:,} custom events by `tap | target-postgres` into an empty schema "
+            "of a local Postgres. Medians. The CPU of Postgres itself is not counted."
+        ),
         "",
         *table(head, rows),
         "",

@@ -62,9 +62,11 @@ def render(figures: dict[str, Any]) -> list[str]:
         for number, cpus in figures["workers"].items()
     ]
     return [
-        f"{records:,} custom events, no latency, 8 workers; CPU time of each thread, start-up not "
-        f"counted ({middle([one['start_up'] for one in profiles]):.2f} CPU s). Medians of "
-        f"{len(profiles)} rounds.",
+        (
+            f"{records:,} custom events, no latency, 8 workers; CPU time of each thread, start-up "
+            f"not counted ({middle([one['start_up'] for one in profiles]):.2f} CPU s). Medians of "
+            f"{len(profiles)} rounds."
+        ),
         "",
         *table(["part", "µs per record", "share"], rows),
         "",

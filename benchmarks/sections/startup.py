@@ -6,7 +6,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
-import psutil
+import psutil  # type: ignore[import-untyped,unused-ignore]
 
 from benchmarks import contenders
 from benchmarks.contenders import Job
@@ -85,7 +85,7 @@ def render(figures: dict[str, Any]) -> list[str]:
             [
                 titles[key],
                 f"**{seconds(middle(walls))}**",
-                f"{seconds(min(walls))} – {seconds(max(walls))}",
+                f"{seconds(min(walls))} to {seconds(max(walls))}",
                 seconds(middle([cpu for _, cpu in runs])),
             ]
         )
@@ -96,10 +96,13 @@ def render(figures: dict[str, Any]) -> list[str]:
         if what != "nothing"
     ]
     return [
-        "From the start of the process to the arrival of its first request at the sandbox. "
-        f"Medians of {len(figures['starts']['tap'])} interleaved rounds, files in the disk cache.",
+        (
+            "From the start of the process to the arrival of its first request at the sandbox. "
+            f"Medians of {len(figures['starts']['tap'])} interleaved rounds, files in the disk "
+            "cache."
+        ),
         "",
-        *table(["program", "wall, s", "least – most", "CPU s"], rows),
+        *table(["program", "wall, s", "least to most", "CPU s"], rows),
         "",
         f"The part of it that is importing modules, beyond an empty Python ({seconds(base)} s):",
         "",

@@ -87,6 +87,12 @@ class Sandbox:
         body = {"kind": kind, "records": records}
         requests.post(f"{self.url}/_sandbox/records", json=body, timeout=30).raise_for_status()
 
+    def delete(self, kind: str, *ids: str) -> None:
+        """Remove records by their keys."""
+        body = {"kind": kind, "ids": ids}
+        url = f"{self.url}/_sandbox/records/delete"
+        requests.post(url, json=body, timeout=30).raise_for_status()
+
 
 @pytest.fixture
 def sandbox(wheel_bin: Path, tmp_path: Path) -> Iterator[Sandbox]:
@@ -214,6 +220,18 @@ class Pipeline:
         options = f"-c search_path={self.schema} -c timezone=UTC"
         with psycopg.connect(self.url, options=options) as connection:
             return connection.execute(sql.SQL(query).format(**quoted)).fetchall()
+
+    def tables(self) -> list[str]:
+        """Return the tables of this schema."""
+        query = (
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema"
+        )
+        return [name for (name,) in self.rows(query)]
+
+    def count(self, table: str) -> int:
+        """Return how many rows a table has, marked as deleted or not."""
+        ((count,),) = self.rows("SELECT count(*) FROM {t}", t=table)
+        return int(count)
 
     def keys(self, table: str, key: str) -> list[str]:
         """Return the key of every row of a table, in order."""

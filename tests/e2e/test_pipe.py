@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,31 @@ def test_second_run_loads_only_what_is_new(sandbox: Sandbox, pipeline: Pipeline)
     assert loaded == len(added)
     names = pipeline.rows('SELECT "aptrinsicId" FROM users WHERE "firstName" = \'Changed\'')
     assert names == [(user["aptrinsicId"],)]
+
+
+def test_what_is_deleted_in_px_is_marked_in_the_database(
+    sandbox: Sandbox, pipeline: Pipeline
+) -> None:
+    """All 32 streams load twice without a doubled row, and rows gone from PX are marked so."""
+    catalog = json.loads(pipeline.tap.output("--discover"))
+    for entry in catalog["streams"]:
+        (root,) = [one["metadata"] for one in entry["metadata"] if not one["breadcrumb"]]
+        root["selected"] = True
+    everything = pipeline.tap.folder / "catalog.json"
+    everything.write_text(json.dumps(catalog), encoding="utf-8")
+    state = pipeline.run("--catalog", everything)
+    counts = {table: pipeline.count(table) for table in pipeline.tables()}
+    assert len(counts) == len(catalog["streams"])
+
+    gone = sandbox.truth("features")[0]["id"]
+    sandbox.delete("features", gone)
+    pipeline.run("--catalog", everything, "--state", state)
+
+    assert {table: pipeline.count(table) for table in counts} == counts
+    marked = pipeline.rows("SELECT id FROM features WHERE _sdc_deleted_at IS NOT NULL")
+    assert marked == [(gone,)]
+    unmarked = pipeline.rows("SELECT count(*) FROM segments WHERE _sdc_deleted_at IS NULL")
+    assert unmarked == [(counts["segments"],)]
 
 
 def test_dates_are_the_same_instants_in_the_database(sandbox: Sandbox, pipeline: Pipeline) -> None:
