@@ -26,7 +26,7 @@ endef
 
 # ---------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test lint format types layers unit tap properties contract sandbox e2e wheel lock clean python
+.PHONY: help demo demo-reset test lint format types layers unit tap properties contract sandbox e2e soak wheel lock clean python
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
