@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING
 from tap_gainsight_px.errors import ScrollLostError, TapError, WindowError
 from tap_gainsight_px.ordered_pool import More
 from tap_gainsight_px.paging import first_params, next_params
-from tap_gainsight_px.reader import (
-    PAGES_WITHOUT_NEWS,
-    READINGS,
-    Batch,
-    WindowReader,
-    other_page_size,
-)
+from tap_gainsight_px.reader import Batch, WindowReader
+from tap_gainsight_px.walk import PAGES_WITHOUT_NEWS, READINGS, other_page_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable

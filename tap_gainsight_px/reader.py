@@ -7,11 +7,9 @@ the way, the window is read again from its start.
 from __future__ import annotations
 
 import logging
-import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
-from urllib.parse import quote
 
 from tap_gainsight_px.errors import (
     RangeIgnoredError,
@@ -23,25 +21,21 @@ from tap_gainsight_px.errors import (
 )
 from tap_gainsight_px.ordered_pool import More
 from tap_gainsight_px.paging import first_params, next_params
-from tap_gainsight_px.stream_spec import AskBy, StreamSpec, TimeForm, TimeRange
-from tap_gainsight_px.timestamps import to_iso, to_iso_seconds
+from tap_gainsight_px.question import Question
+from tap_gainsight_px.stream_spec import StreamSpec, TimeForm
+from tap_gainsight_px.walk import PAGES_WITHOUT_NEWS, READINGS, Walk, other_page_size
 from tap_gainsight_px.windows import Window, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tap_gainsight_px.paging import Params
-    from tap_gainsight_px.records import Key, Page, PageDecoder, Row
+    from tap_gainsight_px.records import Page, PageDecoder, Row
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-# How often a window is read from its start before its shortfall is believed.
-READINGS = 4
-# Full pages without one new record after which a scroll counts as running in circles, and short
-# pages after which it counts as ended although records are missing.
-PAGES_WITHOUT_NEWS = 3
 _PARTS_AROUND_A_BURST = 16
 # Answers to a scrollId that the API no longer knows; which one PX gives is not documented.
 _SCROLL_GONE = frozenset({400, 404, 410})
@@ -79,87 +73,6 @@ class Batch:
     """How many of them are not there any more, or have nothing."""
     position: str | None = None
     """Where a full table goes on after an interruption: the parent read last."""
-
-
-@dataclass
-class _Walk:
-    """What walking from the first page to the last has brought, once or again and again."""
-
-    announced: int | None = None
-    arrived: int = 0
-    earliest: int | None = None
-    latest: int | None = None
-    rows: dict[Key, Row] = field(default_factory=dict)
-    """The records of all readings."""
-    keys: set[Key] = field(default_factory=set)
-    """The keys of this reading."""
-    is_settled: bool = True
-    """Whether records stay as they are, so that what one reading lacks another may supply."""
-    lost_an_answer: bool = False
-    """Whether a page was asked for again because its answer was lost on the way."""
-    looked_whole: bool = False
-    """Whether the reading before this one brought as many rows as announced, of these keys."""
-
-    def begin_again(self) -> None:
-        """Start over with the first page, and keep what has been brought so far."""
-        self.looked_whole = self.looks_whole
-        self.announced = None
-        self.arrived = 0
-        self.keys = set()
-        self.lost_an_answer = False
-
-    def note_lost(self) -> None:
-        """Take down that an answer was lost, and perhaps a page with it."""
-        self.lost_an_answer = True
-
-    def add(self, page: Page) -> int:
-        """Take in a page; return how many of its records are new in this reading."""
-        if self.announced is None:
-            self.announced = page.total_hits
-        self.arrived += len(page.rows)
-        dates = [date for date, _, _ in page.rows if date is not None]
-        if dates:
-            first, last = min(dates), max(dates)
-            self.earliest = first if self.earliest is None else min(self.earliest, first)
-            self.latest = last if self.latest is None else max(self.latest, last)
-        before = len(self.keys)
-        self.keys.update(row[1] for row in page.rows)
-        self.rows.update((row[1], row) for row in page.rows)
-        return len(self.keys) - before
-
-    @property
-    def looks_whole(self) -> bool:
-        """Whether as many rows have come as announced, though some may have come twice."""
-        if self.announced is None or self.arrived < self.announced:
-            return False
-        return len(self.keys) == len(self.rows)
-
-    @property
-    def missing(self) -> int:
-        return max(0, (self.announced or 0) - len(self.rows if self.is_settled else self.keys))
-
-    @property
-    def is_proved(self) -> bool:
-        """Whether exactly as many different records have come as announced, in this reading."""
-        return self.announced is not None and len(self.keys) == self.announced
-
-    def leaves(self, window: Window | None) -> bool:
-        """Whether a record lies outside the window.
-
-        One on its very end does not count: a server may take the end of a range as inclusive.
-        """
-        if window is None or self.earliest is None or self.latest is None:
-            return False
-        return self.earliest < window.start or self.latest > window.end
-
-    def in_order(self, window: Window | None) -> list[Row]:
-        """Return the records by replication value, without those of the next window."""
-        rows = list(self.rows.values())
-        if window is not None and self.latest is not None and self.latest >= window.end:
-            rows = [row for row in rows if row[0] is None or row[0] < window.end]
-        if self.earliest is not None:
-            rows.sort(key=lambda row: -1 if row[0] is None else row[0])
-        return rows
 
 
 class WindowReader:
@@ -203,15 +116,15 @@ class WindowReader:
             parent: The record of the parent stream that is asked about. One that the API does
                 not know any more (404) has no records.
         """
-        return lambda: self._read(_Question(self.spec, window, form, parent))
+        return lambda: self._read(Question(self.spec, window, form, parent))
 
     def sample(self, window: Window, form: TimeForm) -> list[Row]:
         """Read the first page of a window, whatever else it holds."""
-        question = _Question(self.spec, window, form)
+        question = Question(self.spec, window, form)
         paging = first_params(self.spec.paging, self.page_size)
         return self.page({**question.params, **paging}, question).rows
 
-    def _read(self, question: _Question) -> Batch | More[Batch]:
+    def _read(self, question: Question) -> Batch | More[Batch]:
         try:
             return self._read_until_whole(question)
         except RefusedError as error:
@@ -223,9 +136,9 @@ class WindowReader:
             error.during(question.subject)
             raise
 
-    def _read_until_whole(self, question: _Question) -> Batch | More[Batch]:
+    def _read_until_whole(self, question: Question) -> Batch | More[Batch]:
         subject = question.subject
-        walk = question.new_walk()
+        walk = Walk(is_settled=question.is_settled)
         trouble: TapError | None = None
         for reading in range(READINGS):
             if reading:
@@ -238,7 +151,9 @@ class WindowReader:
                 trouble = error
                 logger.warning("%s: %s; reading it again", subject, error)
                 if isinstance(error, RangeIgnoredError):
-                    walk = question.new_walk()  # nothing of this one is to be believed
+                    walk = Walk(
+                        is_settled=question.is_settled
+                    )  # nothing of this one is to be believed
                 continue
             if parts is not None:
                 return parts
@@ -261,7 +176,7 @@ class WindowReader:
             raise WindowError(message) from trouble
         return self._batch(walk, question)
 
-    def _batch(self, walk: _Walk, question: _Question) -> Batch:
+    def _batch(self, walk: Walk, question: Question) -> Batch:
         window = question.window
         rows = walk.in_order(question.checked_window)
         if self.spec.event_name is not None:
@@ -278,7 +193,7 @@ class WindowReader:
             vanished=int(is_child and self.spec.records_key is None and not rows),
         )
 
-    def _walk(self, walk: _Walk, question: _Question, page_size: int) -> More[Batch] | None:
+    def _walk(self, walk: Walk, question: Question, page_size: int) -> More[Batch] | None:
         """Go from the first page to the last; return the parts when the window is to be split."""
         spec = self.spec
         paging = first_params(spec.paging, spec.page_size_max and page_size)
@@ -309,7 +224,7 @@ class WindowReader:
     def page(
         self,
         params: Params,
-        question: _Question | None = None,
+        question: Question | None = None,
         *,
         announced: int | None = None,
         on_lost: Callable[[], None] | None = None,
@@ -326,7 +241,7 @@ class WindowReader:
             ScrollLostError: The scroll is gone, or may have moved on unseen.
             RequestError: The page cannot be had.
         """
-        question = question or _Question(self.spec)
+        question = question or Question(self.spec)
         in_scroll = "scrollId" in params
         try:
             return self._get(
@@ -348,7 +263,7 @@ class WindowReader:
                 raise ScrollLostError(message) from error
             raise
 
-    def _too_many(self, walk: _Walk, page: Page, page_size: int) -> int:
+    def _too_many(self, walk: Walk, page: Page, page_size: int) -> int:
         """Return how many records the window holds when that is too many, else 0."""
         announced = walk.announced or 0
         if len(page.rows) < min(page_size, announced):
@@ -359,7 +274,7 @@ class WindowReader:
         is_full = len(page.rows) >= page_size
         return walk.arrived if is_full and walk.arrived > max(self._max_records, announced) else 0
 
-    def _split(self, question: _Question, holds: int) -> list[_Question]:
+    def _split(self, question: Question, holds: int) -> list[Question]:
         """Return what to ask instead of what holds too much; nothing where it cannot be split."""
         window = question.checked_window
         if window is None or window.seconds == 1:
@@ -373,89 +288,5 @@ class WindowReader:
         return [replace(question, window=part, split_from=holds) for part in split(window, parts)]
 
 
-@dataclass(frozen=True)
-class _Question:
-    """What is asked of an endpoint: a stretch of time, a parent, both or neither."""
-
-    spec: StreamSpec
-    window: Window | None = None
-    form: TimeForm = TimeForm.ISO
-    parent: str | None = None
-    split_from: int | float = math.inf
-    """How many records the window held that this one is a part of."""
-
-    def new_walk(self) -> _Walk:
-        """Begin to collect the answers."""
-        time_range = self.spec.time_range
-        return _Walk(is_settled=time_range is None or time_range.documented)
-
-    @property
-    def subject(self) -> str:
-        """Name of what is asked for, for messages."""
-        parts = (self.spec.name, self.parent, self.window)
-        return " ".join(str(part) for part in parts if part is not None)
-
-    @property
-    def path(self) -> str:
-        parent = self.spec.parent
-        if parent is None or self.parent is None:
-            return self.spec.path
-        return self.spec.path.replace(f"{{{parent.name}}}", quote(self.parent, safe=""))
-
-    @property
-    def params(self) -> Params:
-        parent = self.spec.parent
-        named = {} if parent is None or parent.in_path else {parent.name: self.parent or ""}
-        params = range_params(self.spec.time_range, self.window, self.form)
-        if self.spec.event_name is not None:
-            params["filter"] = f"{params['filter']};eventName=={self.spec.event_name}"
-        return {**named, **params}
-
-    @property
-    def checked_window(self) -> Window | None:
-        """The window, where each record has a date that must lie in it."""
-        sums = self.spec.time_range and self.spec.time_range.sums
-        return None if sums else self.window
-
-    @property
-    def adds(self) -> dict[str, str]:
-        """Fields that tell what was asked, where the record itself does not."""
-        adds = {}
-        if self.spec.parent is not None and self.parent is not None:
-            adds[self.spec.parent.name] = self.parent
-        if self.window is not None and self.checked_window is None:
-            adds["dateRangeStart"] = to_iso(self.window.start)
-            adds["dateRangeEnd"] = to_iso(self.window.end)
-        return adds
-
-
 def _event_name(row: Row) -> object:
     return row[2].get("eventName") if isinstance(row[2], dict) else None
-
-
-def other_page_size(page_size: int, reading: int) -> int:
-    """Return the page size of another reading.
-
-    With other page edges, a fault that is tied to a page shows as one.
-    """
-    return page_size - reading if page_size > READINGS else page_size + reading
-
-
-def range_params(
-    time_range: TimeRange | None, window: Window | None, form: TimeForm
-) -> dict[str, str | int]:
-    """Return the parameters that ask for one window."""
-    if time_range is None or window is None:
-        return {}
-    params: dict[str, str | int] = {}
-    if time_range.ask_by is not AskBy.RANGE:
-        start, end = (_write_time(time, form) for time in (window.start, window.end))
-        params["filter"] = f"{time_range.field}>={start};{time_range.field}<{end}"
-    if time_range.ask_by is not AskBy.FILTER:
-        params["dateRangeStart"] = window.start
-        params["dateRangeEnd"] = window.end
-    return params
-
-
-def _write_time(milliseconds: int, form: TimeForm) -> str:
-    return to_iso_seconds(milliseconds) if form is TimeForm.ISO else str(milliseconds)

@@ -14,9 +14,11 @@ from tap_gainsight_px.errors import RefusedError, TapError
 from tap_gainsight_px.full_read import FullRead
 from tap_gainsight_px.ordered_pool import More
 from tap_gainsight_px.paging import first_params
-from tap_gainsight_px.reader import Batch, WindowReader, other_page_size, range_params
+from tap_gainsight_px.question import range_params
+from tap_gainsight_px.reader import Batch, WindowReader
 from tap_gainsight_px.records import has_key
 from tap_gainsight_px.timestamps import DAY, SECOND, floor_second, parse, to_iso_seconds
+from tap_gainsight_px.walk import other_page_size
 from tap_gainsight_px.windows import Window
 
 if TYPE_CHECKING:

@@ -1,0 +1,64 @@
+"""The long soak: any number of schedules, each from its seed.
+
+`python -m tests.chaos --seeds 200 --from 1000` plays the schedules 1000 to 1199.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.chaos.runner import Report, play
+
+
+def main() -> int:
+    """Play the schedules and print what came of them; return the number that failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200, help="how many (default: %(default)s)")
+    parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed")
+    parser.add_argument("-v", action="store_true", dest="verbose", help="a line for each seed")
+    arguments = parser.parse_args()
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[name]
+    total, failed, began = Report(), 0, time.monotonic()
+    for seed in range(arguments.first, arguments.first + arguments.seeds):
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                report = play(seed, Path(folder))
+        except AssertionError as error:
+            failed += 1
+            say(f"seed {seed} FAILED: {error}")
+            say(f"  replay: python -m tests.chaos --seeds 1 --from {seed} -v")
+            continue
+        total.add(report)
+        if arguments.verbose:
+            say(f"seed {seed}: {told(report)}")
+    say(f"{arguments.seeds} seeds in {time.monotonic() - began:.0f} s, {failed} failed")
+    say(told(total))
+    if arguments.verbose:
+        say("faults: " + ", ".join(f"{name} {times}" for name, times in total.faults.most_common()))
+    return failed
+
+
+def told(report: Report) -> str:
+    """Put a report in a line."""
+    exits = ", ".join(f"{code}: {times}" for code, times in sorted(report.exits.items()))
+    return (
+        f"{report.runs} runs (exit codes {exits}), {report.kills} kills, "
+        f"{report.faults.total()} faults, {report.records} records, "
+        f"{report.duplicates} of them read before"
+    )
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(), 1))

@@ -1,0 +1,27 @@
+"""Whatever goes wrong and whenever a run is killed: the runs together lose nothing."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.chaos.runner import play
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the machine's proxies out of requests to the sandbox."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_faults_and_kills_lose_no_record(seed: int, tmp_path: Path) -> None:
+    """Resumed from the last STATE received, all runs together hold every record."""
+    report = play(seed, tmp_path)
+    assert report.records > 0
