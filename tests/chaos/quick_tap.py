@@ -12,7 +12,7 @@ def _short(stop: Stop, seconds: float) -> None:
     _wait(stop, seconds / 50)
 
 
-Stop.wait = _short  # type: ignore[method-assign]
+Stop.wait = _short  # type: ignore[method-assign,assignment]
 transport._PAUSE_WITHOUT_RETRY_AFTER_SECONDS = 0.02  # noqa: SLF001
 
 if __name__ == "__main__":

@@ -6,20 +6,17 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
-from typing import IO, TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO
 
 from tap_gainsight_px.sandbox import SandboxServer, World
 from tests.chaos.schedule import DATES, EVENTS, KEYS, FaultyRun, Json, Schedule, schedule_of
 from tests.tap.harness import PROJECT, Program, config, discover, environment, milliseconds
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KEY = "chaos-key-5d1f0c"
 CLEAN_RUNS = 4
@@ -27,6 +24,8 @@ LONGEST_RUN_SECONDS = 60.0
 SECONDS_TO_END = 5.0
 # Small, so that a target that reads slowly really holds the tap up.
 PIPE_BYTES = 4_096
+# As a target's parent starts it, whatever is set here: output by way of a buffer.
+BUFFERED = {"PYTHONUNBUFFERED": ""}
 
 Truth = dict[tuple[str, str], "int | None"]
 
@@ -154,12 +153,13 @@ class _Play:
         command[command.index("tap_gainsight_px")] = "tests.chaos.quick_tap"
         started = _now()
         log = self.folder / "log"
-        with log.open("wb") as stderr, open(os.devnull if how != "disk" else "/dev/full", "wb") as o:  # noqa: PTH123
+        output = Path("/dev/full" if how == "disk" else os.devnull)
+        with log.open("wb") as stderr, output.open("wb") as full:
             process = subprocess.Popen(  # noqa: S603 - our own program
                 command,
                 cwd=PROJECT,
-                env=environment(),
-                stdout=o if how == "disk" else subprocess.PIPE,
+                env=environment() | BUFFERED,
+                stdout=full if how == "disk" else subprocess.PIPE,
                 stderr=stderr,
                 pipesize=PIPE_BYTES,
             )

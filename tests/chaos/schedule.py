@@ -177,14 +177,14 @@ class _Maker:
         """Dated within the lookback, but not to be seen yet."""
         dates = [self.now - self.chance.randrange(LOOKBACK - 120 * SECOND) for _ in range(4)]
         return [
-            Late(kind, event(f"late {kind} {number}", date), self.chance.randrange(4_000))
+            Late(kind, event(f"late {kind} {number}", date), self.chance.randrange(2_500))
             for number, date in enumerate(dates)
         ]
 
     def late_people(self, kind: str, make: Any, people: list[Json]) -> list[Late]:
         """Changes of people who were there before, made while the schedule runs, and a new one."""
         keys = [self.chance.choice(people[:-1])[KEYS[kind]] for _ in range(5)] + ["newcomer"]
-        after = [self.chance.randrange(4_000) for _ in keys]
+        after = [self.chance.randrange(2_500) for _ in keys]
         return [
             Late(kind, make(key, self.now + ms, name=f"Later {ms}"), ms)
             for key, ms in zip(sorted(set(keys)), after, strict=False)
@@ -205,7 +205,7 @@ class _Maker:
         else:
             faults["lost_records"] = {"rate": chance.choice([0, 0.02, 0.05])}
         rules = []
-        if chance.random() < 0.3:
+        if chance.random() < 0.15:
             rules.append({**chance.choice(ENDERS), "nth": chance.randint(2, 60)})
         misbehaviour: Json = {
             "faults": faults,
@@ -218,7 +218,7 @@ class _Maker:
             "duplicate_window_ms": chance.choice([0, 0, 20]),
         }
         if chance.random() < 0.15:
-            misbehaviour["requests_per_day"] = chance.randint(5, 80)
+            misbehaviour["requests_per_day"] = chance.randint(20, 120)
         settings = {"max_requests": chance.randint(5, 80)} if chance.random() < 0.1 else {}
         return FaultyRun(misbehaviour, self.ending(), settings)
 

@@ -53,7 +53,9 @@ def test_dates_and_offsets_are_understood(text: str, iso: str) -> None:
     assert to_iso(parse(text)) == iso
 
 
-@pytest.mark.parametrize("text", ["", "now", "yesterday", "2024-13-01", "12:30", "P1D", "2024-01-01/P1D"])
+@pytest.mark.parametrize(
+    "text", ["", "now", "yesterday", "2024-13-01", "12:30", "P1D", "2024-01-01/P1D"]
+)
 def test_what_is_no_date_is_refused(text: str) -> None:
     """A typing error in a date is an error, not another date."""
     with pytest.raises(ValueError, match="not an ISO-8601 date"):
