@@ -74,7 +74,7 @@ def use(
     for command in commands:
         _run([str(part) for part in command], usage, log, reads=reads)
     usage.sandbox_cpu = world.cpu_seconds() - before
-    entries = world.requests()["requests"]
+    entries = world.request_log()["requests"]
     usage.requests = len(entries)
     usage.served = sum(entry["records"] for entry in entries)
     usage.busiest_second = _busiest_second(entry["time_ms"] for entry in entries)

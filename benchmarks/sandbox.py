@@ -51,7 +51,7 @@ class Sandbox:
         """Forget the requests so far."""
         requests.post(f"{self.url}/_sandbox/reset", timeout=_SECONDS).raise_for_status()
 
-    def requests(self) -> dict[str, Any]:
+    def request_log(self) -> dict[str, Any]:
         """Return the log: `requests`, `total`, `max_requests_in_one_second`."""
         answer = requests.get(f"{self.url}/_sandbox/requests", timeout=_SECONDS)
         answer.raise_for_status()
@@ -65,16 +65,25 @@ class Sandbox:
         status: dict[str, Any] = answer.json()
         return status
 
+    def count(self, start: datetime, end: datetime) -> int:
+        """Return how many custom events lie in `[start, end)`."""
+        params = {"pageSize": "1", "filter": f"date>={start:%FT%TZ};date<{end:%FT%TZ}"}
+        return int(self._custom_events(params).json()["totalHits"])
+
     def mean_record_bytes(self) -> float:
         """Return the size of a custom event, from a page of them."""
+        answer = self._custom_events({"pageSize": "1000"})
+        return len(answer.content) / max(1, len(answer.json()["customEvents"]))
+
+    def _custom_events(self, params: dict[str, str]) -> requests.Response:
         answer = requests.get(
             f"{self.url}/v1/events/custom",
-            params={"pageSize": 1000},
+            params=params,
             headers={"X-APTRINSIC-API-KEY": API_KEY},
             timeout=_SECONDS,
         )
         answer.raise_for_status()
-        return len(answer.content) / max(1, len(answer.json()["customEvents"]))
+        return answer
 
 
 @contextmanager

@@ -53,5 +53,8 @@ class PageWriter(GenericSingerWriter[bytes, Message]):
         if output is None:
             sys.stdout.write(held.decode())
         else:
-            output.write(held)
+            # Unbuffered (PYTHONUNBUFFERED), a write that a signal interrupts writes only a part.
+            rest = memoryview(held)
+            while rest:
+                rest = rest[output.write(rest) :]
         sys.stdout.flush()

@@ -100,7 +100,7 @@ class PageDecoder:
         if self._type is not None and not adds:
             try:
                 return self._decode_typed(body, self._type)
-            except ValueError:
+            except (ValueError, RecursionError):
                 pass  # the slow way finds out whether it is odd or wrong
         return self._decode(body, adds or {})
 

@@ -226,7 +226,7 @@ def _read_catalog(text: str) -> Catalog:
 def _read_json(text: str, what: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"{what} is not JSON: {error}"
         raise SettingsError(message) from error
     if not isinstance(content, dict):

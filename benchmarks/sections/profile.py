@@ -69,6 +69,11 @@ def render(figures: dict[str, Any]) -> list[str]:
         ),
         "",
         *table(["part", "µs per record", "share"], rows),
+        *(
+            ["", f"Not found, and so part of the rest: {', '.join(missing)}."]
+            if (missing := profiles[0]["missing"])
+            else []
+        ),
         "",
         "What threads cost that wait for one another, start-up included:",
         "",

@@ -64,7 +64,7 @@ def _until_first_request(command: list[str], world: Sandbox) -> tuple[float, flo
     begin = time.time()
     null = subprocess.DEVNULL
     with subprocess.Popen(command, stdin=null, stdout=null, stderr=null) as process:  # noqa: S603
-        while not (entries := world.requests()["requests"]):
+        while not (entries := world.request_log()["requests"]):
             if time.time() - begin > _GIVE_UP_SECONDS or process.poll() is not None:
                 message = f"{command[0]} sent no request"
                 raise RuntimeError(message)

@@ -58,7 +58,7 @@ LOSES_ANSWERS: dict[str, Json] = {
     "truncated_json": {},
     "scroll_expired": {},
 }
-# The first two of these and what the last does cannot be told apart from a smaller world.
+# Never together with records left out or a scroll that moves on: nobody could tell.
 WRONG_COUNTS: dict[str, Json] = {
     "total_hits_too_low": {"by": WRONG_BY},
     "total_hits_capped": {"cap": 60},
