@@ -68,6 +68,8 @@ def draw(cpu_figures: dict[str, Any], waiting_figures: dict[str, Any]) -> str:
 def _cpu_bars(figures: dict[str, Any]) -> list[_Bar]:
     bars = []
     for one in contenders.ALL:
+        if one.key not in figures["runs"]:
+            continue
         rates = cpu.marginals(figures, one.key)
         ours = one in (contenders.THIS_TAP, contenders.SDK_PATH)
         bars.append(_Bar(one.title, middle(rates), ours, min(rates), max(rates)))

@@ -133,6 +133,17 @@ PEER = Contender("peer", "tap-gainsightpx 1.0.8", peer, share=0.2)
 ALL = (THIS_TAP, BARE_LOOP, SDK_PATH, DLT_ROWS, DLT_PIPELINE, PLAIN_SDK, PEER)
 
 
+def present(place: Place, some: Sequence[Contender] = ALL) -> list[Contender]:
+    """Return those whose environment is there: the peers do not install on every Python."""
+    needs = {
+        BARE_LOOP: place.bench_python,
+        DLT_ROWS: place.bench_python,
+        DLT_PIPELINE: place.bench_python,
+        PEER: place.peer,
+    }
+    return [one for one in some if one not in needs or needs[one].exists()]
+
+
 def windows(job: Job) -> list[tuple[datetime, datetime]]:
     """Cut the stretch of time into the widest windows that the API takes."""
     found = []

@@ -30,7 +30,7 @@ def measure(place: Place) -> dict[str, Any]:
         records = place.size(full)
         with sandbox(custom_events=records, days=_DAYS) as world:
             job = Job(place, world, world.start, world.end)
-            peers = _PEERS if full <= _MOST_FOR_PEERS else ()
+            peers = contenders.present(place, _PEERS) if full <= _MOST_FOR_PEERS else []
             for number in range(place.rounds(_ROUNDS)):
                 for one in (contenders.THIS_TAP, *peers):
                     if number and one is not contenders.THIS_TAP:

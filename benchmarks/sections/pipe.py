@@ -41,7 +41,7 @@ def measure(place: Place) -> dict[str, Any]:
         sandbox(custom_events=records, days=_DAYS) as world,
     ):
         for number in range(place.rounds(_ROUNDS)):
-            for one in _TAPS:
+            for one in contenders.present(place, _TAPS):
                 name = f"{one.key}_{number}"
                 run = _load(place, world, one, database.sqlalchemy_url, name)
                 runs.setdefault(one.key, []).append(run)

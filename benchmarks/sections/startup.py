@@ -48,7 +48,7 @@ def measure(place: Place) -> dict[str, Any]:
     with sandbox(custom_events=_RECORDS, days=30, latency_ms=_LATENCY_MS) as world:
         job = Job(place, world, world.start, world.end)
         for _ in range(place.rounds(_ROUNDS)):
-            for one in _PEERS:
+            for one in contenders.present(place, _PEERS):
                 command = [str(part) for part in one.commands(job)[0]]
                 starts.setdefault(one.key, []).append(_until_first_request(command, world))
             for what, code in _IMPORTS.items():

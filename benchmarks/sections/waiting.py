@@ -51,7 +51,7 @@ def measure(place: Place) -> dict[str, Any]:
                     continue  # a minute of nothing but latency
                 run = read(contenders.THIS_TAP, {"max_workers": workers})
                 tap.setdefault(str(workers), []).append(run)
-        for one in _PEERS:
+        for one in contenders.present(place, _PEERS):
             peers[one.key] = read(one, {})
     return {"records": records, "tap": tap, "peers": peers}
 
