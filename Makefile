@@ -11,6 +11,8 @@ PLUGINS  := .meltano/.ready
 WHEEL    := .build/wheel/.ready
 POSTGRES := .build/target-postgres/.ready
 CHECKER  := .build/singer-tools/.ready
+BENCH    := .build/bench/.ready
+PEER     := .build/bench-peer/.ready
 PACKAGE  := $(shell find tap_gainsight_px schemas -type f ! -name '*.pyc')
 
 # $(call venv,<title>,<pip arguments>): a fresh environment in the folder of the target, silent unless it fails.
@@ -26,7 +28,7 @@ endef
 
 # ---------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test lint format types layers unit tap properties contract sandbox e2e soak wheel lock clean python
+.PHONY: help demo demo-reset test lint format types layers unit tap properties contract sandbox e2e soak bench wheel lock clean python
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +98,9 @@ SEEDS ?= 200
 soak: $(DEV) ## Random faults and kills for as long as you like: make soak SEEDS=1000
 	@.venv/bin/python -m tests.chaos --seeds $(SEEDS)
 
+bench: $(DEV) $(BENCH) $(PEER) $(POSTGRES) ## Measure beside the peers, write docs/performance.md (20 minutes; ARGS=--quick)
+	@.venv/bin/python -m benchmarks $(ARGS)
+
 wheel: $(DEV) ## dist/: the wheel, built by way of the sdist
 	@rm -rf dist
 	@.venv/bin/python -m build --no-isolation --outdir dist . > .build/logs/build.log 2>&1 || { tail -n 25 .build/logs/build.log >&2; exit 1; }
@@ -130,6 +135,12 @@ $(MELTANO): requirements/meltano.txt | python
 
 $(POSTGRES): requirements/target-postgres.txt | python
 	$(call venv,target-postgres (15 seconds),-r requirements/target-postgres.txt)
+
+$(BENCH): requirements/bench.txt | python
+	$(call venv,dlt and orjson for the benchmarks (15 seconds),-r requirements/bench.txt)
+
+$(PEER): requirements/bench-peer.txt | python
+	$(call venv,the earlier public tap for the benchmarks (15 seconds),-r requirements/bench-peer.txt)
 
 $(CHECKER): requirements/singer-tools.txt | python
 	$(call venv,singer-check-tap (5 seconds),-r requirements/singer-tools.txt)

@@ -40,7 +40,6 @@ def source(job: dict[str, Any], *, parallelized: bool = False) -> Any:
                 {
                     "name": f"custom_events_{number}",
                     "table_name": "custom_events",
-                    "parallelized": parallelized,
                     "processing_steps": [{"map": _storable}],
                     "endpoint": {
                         "path": "events/custom",
@@ -50,5 +49,6 @@ def source(job: dict[str, Any], *, parallelized: bool = False) -> Any:
                 }
                 for number, (start, end) in enumerate(job["windows"])
             ],
-        }
+        },
+        parallelized=parallelized,
     )
