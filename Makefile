@@ -28,7 +28,7 @@ endef
 
 # ---------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test lint format types layers unit tap properties contract sandbox e2e soak bench wheel lock clean python
+.PHONY: help demo demo-reset test lint format types layers unit tap properties contract sandbox e2e soak bench newest-sdk wheel lock clean python
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -100,6 +100,12 @@ soak: $(DEV) ## Random faults and kills for as long as you like: make soak SEEDS
 
 bench: $(DEV) $(BENCH) $(PEER) $(POSTGRES) ## Measure beside the peers, write docs/performance.md (20 minutes; ARGS=--quick)
 	@.venv/bin/python -m benchmarks $(ARGS)
+
+newest-sdk: python ## Whole runs and both record paths on the newest Singer SDK, pre-releases too
+	@$(PYTHON) -m venv --clear .build/newest-sdk
+	@.build/newest-sdk/bin/python -m pip install --quiet -r requirements/dev.txt
+	@.build/newest-sdk/bin/python -m pip install --quiet --upgrade --pre singer-sdk
+	@PYTHONPATH=. .build/newest-sdk/bin/python -m pytest -n 2 tests/properties/test_record_path.py tests/tap/test_batch.py tests/tap/test_catalog.py tests/tap/test_events.py
 
 wheel: $(DEV) ## dist/: the wheel, built by way of the sdist
 	@rm -rf dist
