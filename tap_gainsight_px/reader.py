@@ -279,8 +279,10 @@ class WindowReader:
         window = question.checked_window
         if window is None or window.seconds == 1:
             return []
-        # Parts are never quite equal, so they are made to hold a little less than they may.
-        parts = -(-holds * 20 // (self._max_records * 19))
+        # Parts are made to hold half of what they may. Nights and weekends make them unequal, and
+        # one that holds too much costs a request for nothing. Nor do workers then have to wait
+        # long, at the end of a range, for the one who reads the last part.
+        parts = -(-2 * holds // self._max_records)
         if 4 * holds > 3 * question.split_from:
             # Nearly all that the wider window held is in this part of it: a burst. Halving would
             # take a request, one after another, for each step from days down to seconds.
