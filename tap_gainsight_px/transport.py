@@ -10,7 +10,7 @@ import time
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -84,12 +84,6 @@ class Transport:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._sent = 0
-        self._headers = {
-            KEY_HEADER: settings.api_key,
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip, deflate",
-            "User-Agent": settings.user_agent,
-        }
 
     @property
     def requests_sent(self) -> int:
@@ -162,31 +156,17 @@ class Transport:
                 raise StoppedError(message)
             self._sent += 1
 
-    def _sender(self) -> Callable[[requests.PreparedRequest], requests.Response]:
-        """Return what sends requests over this worker's own connection.
-
-        That is the adapter under a session: it follows no redirect (which could lead the key to
-        another host), keeps no cookie and reads no .netrc, and costs half the time.
-        """
-        send: Callable[..., requests.Response] | None = getattr(self._local, "send", None)
-        if send is None:
-            url = self._settings.api_url
-            session = requests.Session()
-            # Proxies and certificates of the environment stay in force.
-            options: Mapping[str, Any] = session.merge_environment_settings(
-                url, {}, stream=True, verify=None, cert=None
-            )
-            timeout = self._settings.request_timeout_seconds
-            send = partial(session.get_adapter(url).send, timeout=timeout, **options)
-            self._local.send = send
-        return send
+    def _connection(self) -> _Connection:
+        """Return this worker's own connection."""
+        connection: _Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = _Connection(self._settings)
+        return connection
 
     def _send(self, path: str, params: Params) -> tuple[int, Mapping[str, str], bytes]:
         deadline = time.monotonic() + self._settings.request_timeout_seconds
-        url = self._settings.api_url + path
         try:
-            request = requests.Request("GET", url, headers=self._headers, params=dict(params))
-            response = self._sender()(request.prepare())
+            response = self._connection().get(path, params)
             body = _read(path, response, deadline)
             if not response.ok:
                 # Some servers quote what they were sent, and errors end up in logs.
@@ -210,6 +190,38 @@ class Transport:
         if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error):
             return RetriableError(f"{what}: {reason}", path=path, advice=advice)
         return AnswerLostError(f"{what}: {reason}", path=path, advice=advice)
+
+
+class _Connection:
+    """Sends requests by the adapter under a session.
+
+    That follows no redirect (which could lead the key to another host), keeps no cookie, reads no
+    .netrc, and costs half the time.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        session = requests.Session()
+        # Proxies and certificates of the environment stay in force.
+        options: Mapping[str, Any] = session.merge_environment_settings(
+            settings.api_url, {}, stream=True, verify=None, cert=None
+        )
+        timeout = settings.request_timeout_seconds
+        send = session.get_adapter(settings.api_url).send
+        self._send: Callable[..., requests.Response] = partial(send, timeout=timeout, **options)
+        headers = {
+            KEY_HEADER: settings.api_key,
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": settings.user_agent,
+        }
+        # Prepared once: from one request to the next only the address changes.
+        self._request = requests.Request("GET", settings.api_url, headers=headers).prepare()
+        self._base = (self._request.url or "").rstrip("/")
+
+    def get(self, path: str, params: Params) -> requests.Response:
+        """Send a GET request and return the answer, its body not yet read."""
+        self._request.url = f"{self._base}{path}{'?' if params else ''}{urlencode(params)}"
+        return self._send(self._request)
 
 
 def _reason(error: Exception) -> str:
