@@ -7,6 +7,7 @@ fit raises a `ValueError`, and the caller takes the slow path for that page.
 
 from __future__ import annotations
 
+import re
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,8 +20,8 @@ from tap_gainsight_px.timestamps import to_iso
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-# First bytes of the JSON that may stand where the schema says object or number, or null.
-_FIRST_BYTES = {"object": frozenset(b"{n"), "number": frozenset(b"-0123456789n")}
+# Where the schema says object or number, the beginning of a value that is neither that nor null.
+_OTHER_KINDS = {"object": re.compile(rb"\n[^{n]"), "number": re.compile(rb"\n[^-0-9n]")}
 
 _SCALARS: dict[str, Any] = {"string": str, "integer": int, "boolean": bool}
 
@@ -74,13 +75,10 @@ class RecordType:
         Raises:
             ValueError: The answer does not fit, down to the last field of the last record.
         """
-        # What stays bytes is not looked into: neither for a line break, which would tear a
-        # message in two, nor for bytes that are no UTF-8.
+        # What stays bytes is not looked into, and a line break there would tear a message in two.
         if b"\n" in body or b"\r" in body:
             message = "line breaks between the fields"
             raise ValueError(message)
-        if not body.isascii():
-            body.decode("utf-8")
         return self._decode(body)
 
     def values(self, records: list[Any], name: str) -> list[Any]:
@@ -144,7 +142,7 @@ def _make_type(attribute: str, field: Mapping[str, Any]) -> tuple[Any, Fix | Non
     if kind == "array":
         return _make_list(attribute, field.get("items", {}))
     # `Raw` takes null as well.
-    return Raw | UnsetType, _check_raw(attribute, kind) if kind in _FIRST_BYTES else None
+    return Raw | UnsetType, _check_raw(attribute, kind)
 
 
 def _make_list(attribute: str, items: Mapping[str, Any]) -> tuple[Any, Fix | None]:
@@ -183,13 +181,17 @@ def _rewrite_times(attribute: str) -> Fix:
 
 def _check_raw(attribute: str, kind: str) -> Fix:
     get = attrgetter(attribute)
-    first_bytes = _FIRST_BYTES[kind]
+    is_other = _OTHER_KINDS[kind].search if kind in _OTHER_KINDS else None
 
     def fix(records: list[Any]) -> None:
-        for value in map(get, records):
-            if value is not UNSET and bytes(value)[0] not in first_bytes:
-                message = f"a value that is no {kind}"
-                raise ValueError(message)
+        # All at once: no value holds a line break, so it can stand before each of them.
+        values = [value for value in map(get, records) if value is not UNSET]
+        together = b"\n".join([b"", *values])
+        if is_other is not None and is_other(together):
+            message = f"a value that is no {kind}"
+            raise ValueError(message)
+        if not together.isascii():
+            together.decode("utf-8")
 
     return fix
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from calendar import timegm
 from datetime import date, datetime, timedelta, timezone
-from functools import lru_cache
 
 import pendulum
 
@@ -32,14 +31,24 @@ def floor_second(milliseconds: int) -> int:
     return milliseconds // SECOND * SECOND
 
 
-@lru_cache(maxsize=4_096)
-def _day_text(days: int) -> str:
-    return (_EPOCH + timedelta(days=days)).isoformat()[:11]
+class _Hours(dict[int, str]):
+    """The text of an hour since 1970, such as `2024-02-29T12:`, made when it is first asked for."""
+
+    def __missing__(self, hour: int) -> str:
+        if not EARLIEST // _HOUR <= hour <= _LATEST // _HOUR:
+            message = f"{hour * _HOUR} ms is not a time between the years 1 and 9999"
+            raise ValueError(message)
+        if len(self) >= _MOST_HOURS:
+            self.clear()
+        text = self[hour] = (_EPOCH + timedelta(hours=hour)).isoformat()[:14]
+        return text
 
 
 # Every record has a time or more, so its text is put together from pieces made once.
-_MINUTES = [f"{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1_440)]
-_SECONDS = [f"{second:02d}." for second in range(60)]
+_HOUR = 3_600 * SECOND
+_MOST_HOURS = 16_384
+_HOURS = _Hours()
+_SECONDS = [f"{second // 60:02d}:{second % 60:02d}." for second in range(3_600)]
 _MILLISECONDS = [f"{millisecond:03d}Z" for millisecond in range(1_000)]
 
 
@@ -49,13 +58,8 @@ def to_iso(milliseconds: int) -> str:
     Raises:
         ValueError: The time lies outside the years 1 to 9999.
     """
-    if not EARLIEST <= milliseconds <= _LATEST:
-        message = f"{milliseconds} ms is not a time between the years 1 and 9999"
-        raise ValueError(message)
-    seconds, millisecond = divmod(milliseconds, 1_000)
-    minutes, second = divmod(seconds, 60)
-    days, minute = divmod(minutes, 1_440)
-    return f"{_day_text(days)}{_MINUTES[minute]}{_SECONDS[second]}{_MILLISECONDS[millisecond]}"
+    hour, rest = divmod(milliseconds, _HOUR)
+    return f"{_HOURS[hour]}{_SECONDS[rest // SECOND]}{_MILLISECONDS[rest % SECOND]}"
 
 
 def to_iso_seconds(milliseconds: int) -> str:

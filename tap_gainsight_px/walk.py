@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tap_gainsight_px.records import Key, Page, Row
     from tap_gainsight_px.windows import Window
+
+_key_of = itemgetter(1)
 
 READINGS = 4
 """How often everything is read from its start before a shortfall is believed."""
@@ -25,9 +28,9 @@ class Walk:
     earliest: int | None = None
     latest: int | None = None
     rows: dict[Key, Row] = field(default_factory=dict)
-    """The records of all readings."""
-    keys: set[Key] = field(default_factory=set)
-    """The keys of this reading."""
+    """The records of this reading."""
+    earlier: dict[Key, Row] = field(default_factory=dict)
+    """The records of the readings before this one."""
     is_settled: bool = True
     """Whether records stay as they are, so that what one reading lacks another may supply."""
     lost_an_answer: bool = False
@@ -38,9 +41,10 @@ class Walk:
     def begin_again(self) -> None:
         """Start over with the first page, and keep what has been brought so far."""
         self.looked_whole = self.looks_whole
+        self.earlier = self._all
+        self.rows = {}
         self.announced = None
         self.arrived = 0
-        self.keys = set()
         self.lost_an_answer = False
 
     def note_lost(self) -> None:
@@ -52,32 +56,35 @@ class Walk:
         if self.announced is None:
             self.announced = page.total_hits
         self.arrived += len(page.rows)
-        dates = [date for date, _, _ in page.rows if date is not None]
+        dates = [date for row in page.rows if (date := row[0]) is not None]
         if dates:
             first, last = min(dates), max(dates)
             self.earliest = first if self.earliest is None else min(self.earliest, first)
             self.latest = last if self.latest is None else max(self.latest, last)
-        before = len(self.keys)
-        self.keys.update(row[1] for row in page.rows)
-        self.rows.update((row[1], row) for row in page.rows)
-        return len(self.keys) - before
+        before = len(self.rows)
+        self.rows.update(zip(map(_key_of, page.rows), page.rows, strict=True))
+        return len(self.rows) - before
+
+    @property
+    def _all(self) -> dict[Key, Row]:
+        return {**self.earlier, **self.rows} if self.earlier else self.rows
 
     @property
     def looks_whole(self) -> bool:
         """Whether as many rows have come as announced, though some may have come twice."""
         if self.announced is None or self.arrived < self.announced:
             return False
-        return len(self.keys) == len(self.rows)
+        return self.earlier.keys() <= self.rows.keys()
 
     @property
     def missing(self) -> int:
         """How many of the announced records have not come."""
-        return max(0, (self.announced or 0) - len(self.rows if self.is_settled else self.keys))
+        return max(0, (self.announced or 0) - len(self._all if self.is_settled else self.rows))
 
     @property
     def is_proved(self) -> bool:
         """Whether exactly as many different records have come as announced, in this reading."""
-        return self.announced is not None and len(self.keys) == self.announced
+        return self.announced is not None and len(self.rows) == self.announced
 
     def leaves(self, window: Window | None) -> bool:
         """Whether a record lies outside the window.
@@ -90,7 +97,7 @@ class Walk:
 
     def in_order(self, window: Window | None) -> list[Row]:
         """Return the records by replication value, without those of the next window."""
-        rows = list(self.rows.values())
+        rows = list(self._all.values())
         if window is not None and self.latest is not None and self.latest >= window.end:
             rows = [row for row in rows if row[0] is None or row[0] < window.end]
         if self.earliest is not None:
