@@ -115,7 +115,7 @@ wheel: $(DEV) ## dist/: the wheel, built by way of the sdist
 lock: python ## requirements/: the newest versions that pyproject.toml and *.in allow
 	@$(PYTHON) -m venv .build/uv && .build/uv/bin/python -m pip install --quiet uv
 	@for name in meltano target-postgres singer-tools; do $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
-	@$(UV_COMPILE) pyproject.toml --extra sandbox --group dev -o requirements/dev.txt
+	@$(UV_COMPILE) pyproject.toml --extra parquet --extra sandbox --group dev -o requirements/dev.txt
 # One file for every Python from 3.10 on, and no index address in it.
 UV_COMPILE = .build/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.10 --no-header --no-annotate
 

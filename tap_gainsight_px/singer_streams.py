@@ -18,6 +18,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 from tap_gainsight_px.bookmarks import read_bookmark
 from tap_gainsight_px.errors import RefusedError, TapError
 from tap_gainsight_px.message_writer import PageWriter
+from tap_gainsight_px.parquet import ParquetBatcher, require_pyarrow
 from tap_gainsight_px.plan import Run, jobs_of
 from tap_gainsight_px.records import PageDecoder
 from tap_gainsight_px.timestamps import to_iso
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
     from singer_sdk import Tap
+    from singer_sdk.batch import BaseBatcher
     from singer_sdk.helpers import types
     from singer_sdk.helpers._batch import BatchConfig
 
@@ -124,6 +126,8 @@ class PxStream(Stream):
         The SDK's own way writes fields that are deselected, and STATE ahead of the files.
         """
         del context
+        if batch_config.encoding.format == "parquet":
+            require_pyarrow()
         held: list[Batch] = []
         with self.get_batch_counter() as counter, closing(self._batches()) as batches:
             for batch in batches:
@@ -143,8 +147,7 @@ class PxStream(Stream):
                     by_stream.setdefault(message.stream, []).append(message.record)
         messages = 0
         for stream, records in by_stream.items():
-            batcher = Batcher(self.tap_name, stream, batch_config)
-            for manifest in batcher.get_batches(iter(records)):
+            for manifest in self._batcher(stream, batch_config).get_batches(iter(records)):
                 encoding = batch_config.encoding
                 self._tap.write_message(
                     SDKBatchMessage(stream, encoding, manifest, self._stream_version)
@@ -154,6 +157,12 @@ class PxStream(Stream):
             self._finish(batch)
         held.clear()
         return messages
+
+    def _batcher(self, stream: str, batch_config: BatchConfig) -> BaseBatcher:
+        if batch_config.encoding.format != "parquet":
+            return Batcher(self.tap_name, stream, batch_config)
+        schemas = {one.stream_alias: one.transformed_schema for one in self.stream_maps}
+        return ParquetBatcher(self.tap_name, stream, batch_config, schemas[stream])
 
     def _write_rows(self, rows: list[Row], writer: PageWriter) -> None:
         """Write rows in their order, those that are JSON already many at a time."""

@@ -135,7 +135,8 @@ class TapGainsightPx(Tap):
         )
         pool = OrderedPool[Batch](
             settings.max_workers,
-            capacity=settings.max_workers * settings.window_max_records,
+            # About as much as the workers hold themselves: parts are half of what they may be.
+            capacity=settings.max_workers * settings.window_max_records // 2,
             weigh=lambda batch: len(batch.rows),
             check=self._stop.check,
         )

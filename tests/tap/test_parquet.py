@@ -1,0 +1,109 @@
+"""BATCH as Parquet: the same records, in columns whose types do not depend on the values."""
+
+from __future__ import annotations
+
+import json
+import sys
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pyarrow.parquet
+import pytest
+
+from tap_gainsight_px.sandbox import SandboxServer
+from tests.tap.harness import Json, Output, discover, entry_of, root, sync
+from tests.tap.worlds import DAY, event, events_at, today, world_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START = today() - 20 * DAY
+# Fields that the first event lacks, attributes that change their type from event to event, and
+# numbers that no column of numbers holds.
+EVENTS = [
+    event("e0", START),
+    event("e1", START + 1) | {"attributes": {"a": 1, "b": None}, "url": "/ü"},
+    event("e2", START + 2) | {"attributes": {"a": "one", "c": [True, {"d": 2**70}]}},
+    event("e3", START + 3) | {"attributes": {}, "url": "/", "remoteHost": None},
+]
+
+
+def parquet(folder: Path, size: int = 1_000, compression: str = "none") -> Json:
+    """Return the setting that asks for Parquet files of so many records."""
+    return {
+        "encoding": {"format": "parquet", "compression": compression},
+        "storage": {"root": folder.as_uri()},
+        "batch_size": size,
+    }
+
+
+def tables(output: Output, stream: str) -> list[pyarrow.Table]:
+    """Read all files of a stream."""
+    urls = [url for message in output.of("BATCH", stream) for url in message["manifest"]]
+    return [pyarrow.parquet.read_table(urlsplit(url).path) for url in urls]
+
+
+def without_nulls(record: Json) -> Json:
+    """Leave out what is null: a column cannot tell it from what is missing."""
+    return {name: value for name, value in record.items() if value is not None}
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+@pytest.mark.parametrize("size", [1, 3, 1_000])
+def test_files_hold_what_record_lines_would(tmp_path: Path, size: int, compression: str) -> None:
+    """Whatever the events have in them and however they are spread over files."""
+    with SandboxServer(world_of(custom_events=EVENTS)) as sandbox:
+        lines = sync(sandbox, "custom_events")
+        files = sync(sandbox, "custom_events", batch_config=parquet(tmp_path, size, compression))
+    found = tables(files, "custom_events")
+    assert [len(table) for table in found] == {1: [1, 1, 1, 1], 3: [3, 1], 1_000: [4]}[size]
+    records = [without_nulls(record) for table in found for record in table.to_pylist()]
+    for record in records:
+        if "attributes" in record:
+            record["attributes"] = json.loads(record["attributes"], parse_float=Decimal)
+    assert records == [without_nulls(record) for record in lines.records("custom_events")]
+
+
+def test_a_column_has_the_type_that_the_schema_declares(tmp_path: Path) -> None:
+    """A file in which a field is always null must not give it another type than the next file."""
+    user: dict[str, Any] = {"aptrinsicId": "u", "lastModifiedDate": START, "numberOfVisits": None}
+    users = [user, user | {"aptrinsicId": "v", "numberOfVisits": 7, "location": {"city": "Ulm"}}]
+    with SandboxServer(world_of(users=users)) as sandbox:
+        output = sync(sandbox, "users", batch_config=parquet(tmp_path, 1))
+    first, second = tables(output, "users")
+    assert str(first.schema.field("numberOfVisits").type) == "int64"
+    assert second.to_pylist()[0]["numberOfVisits"] == 7
+    assert json.loads(second.to_pylist()[0]["location"]) == {"city": "Ulm"}
+
+
+def test_a_deselected_field_has_no_column(tmp_path: Path) -> None:
+    """What the user does not want to load may be what nobody is allowed to see."""
+    with SandboxServer(world_of(custom_events=EVENTS)) as sandbox:
+        catalog = discover(sandbox, "custom_events")
+        root(entry_of(catalog, "custom_events"), "properties", "url")["selected"] = False
+        output = sync(sandbox, catalog=catalog, batch_config=parquet(tmp_path))
+    (table,) = tables(output, "custom_events")
+    assert "url" not in table.column_names
+    assert "attributes" in table.column_names
+
+
+def test_a_number_too_large_for_its_column_ends_the_run_with_one_line(tmp_path: Path) -> None:
+    """A rounded number would be a wrong one, and a traceback tells nobody what to do."""
+    user = {"aptrinsicId": "u", "lastModifiedDate": START, "numberOfVisits": 2**70}
+    with SandboxServer(world_of(users=[user])) as sandbox:
+        output = sync(sandbox, "users", batch_config=parquet(tmp_path))
+    assert output.exit_code == 1
+    assert "users: a value of numberOfVisits does not fit" in str(output.error)
+    assert "jsonl" in str(output.error)
+    assert not output.bookmarks("users")
+
+
+def test_without_pyarrow_nothing_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not among what the tap installs by itself, so the message says how to get it."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with SandboxServer(events_at([START])) as sandbox:
+        output = sync(sandbox, "custom_events", batch_config=parquet(tmp_path))
+    assert output.exit_code == 1
+    assert "pip install 'tap-gainsight-px[parquet]'" in str(output.error)
+    assert not output.of("BATCH")
