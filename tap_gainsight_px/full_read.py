@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tap_gainsight_px.paging import Params
-    from tap_gainsight_px.records import Key, Page, Row
+    from tap_gainsight_px.records import Page
+    from tap_gainsight_px.rows import Key, Row
 
 logger = logging.getLogger(__name__)
 

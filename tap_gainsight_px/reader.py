@@ -27,10 +27,11 @@ from tap_gainsight_px.walk import PAGES_WITHOUT_NEWS, READINGS, Walk, other_page
 from tap_gainsight_px.windows import Window, split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tap_gainsight_px.paging import Params
-    from tap_gainsight_px.records import Page, PageDecoder, Row
+    from tap_gainsight_px.records import Page, PageDecoder
+    from tap_gainsight_px.rows import Row
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ class Get(Protocol):
 class Batch:
     """Records that leave the tap together."""
 
-    rows: list[Row]
+    rows: Sequence[Row]
     read_to: int | None = None
     """All records before this time (epoch ms) are in this batch or an earlier one."""
     missing: int = 0
@@ -118,7 +119,7 @@ class WindowReader:
         """
         return lambda: self._read(Question(self.spec, window, form, parent))
 
-    def sample(self, window: Window, form: TimeForm) -> list[Row]:
+    def sample(self, window: Window, form: TimeForm) -> Sequence[Row]:
         """Read the first page of a window, whatever else it holds."""
         question = Question(self.spec, window, form)
         paging = first_params(self.spec.paging, self.page_size)
@@ -162,7 +163,7 @@ class WindowReader:
                 logger.warning(
                     "%s: PX holds %d records twice; each was read once", subject, walk.missing
                 )
-                walk.announced = len(walk.rows)
+                walk.announced = len(walk.keys)
             if not walk.missing:
                 break
             logger.warning(

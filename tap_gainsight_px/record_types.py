@@ -8,17 +8,19 @@ fit raises a `ValueError`, and the caller takes the slow path for that page.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
+from singer_sdk.helpers._util import utc_now
 
 from tap_gainsight_px.drift import UNEXPECTED
 from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
 # Where the schema says object or number, the beginning of a value that is neither that nor null.
 _OTHER_KINDS = {"object": re.compile(rb"\n[^{n]"), "number": re.compile(rb"\n[^-0-9n]")}
@@ -29,22 +31,38 @@ Fix: TypeAlias = "Callable[[list[Any]], None]"
 """What is done with one field of many records after they have been decoded."""
 
 
+@dataclass(frozen=True)
+class MessageForm:
+    """What the RECORD messages of one stream look like."""
+
+    stream: str
+    version: int | None = None
+    left_out: frozenset[str] = frozenset()
+    """Fields of the record that are not wanted."""
+
+
+class _Message(msgspec.Struct, gc=False):
+    """A RECORD message, its fields in the order in which they are written."""
+
+    type: str
+    stream: str
+    record: Any
+    version: int | UnsetType
+    time_extracted: str
+
+
 class RecordType:
-    """Decodes and encodes the records of one stream."""
+    """Decodes the records of one stream, and encodes them as RECORD messages."""
 
     def __init__(
-        self,
-        schema: Mapping[str, Any],
-        *,
-        records_key: str | None,
-        left_out: Iterable[str] = (),
+        self, schema: Mapping[str, Any], form: MessageForm, *, records_key: str | None
     ) -> None:
         """Make the type.
 
         Args:
             schema: JSON Schema of a record.
+            form: What the messages look like.
             records_key: Field of the answer that holds the records.
-            left_out: Fields that are not wanted in what `encode` gives.
         """
         fields = schema.get("properties", {})
         record = _make_struct({name: fields[name] for name in fields if name != UNEXPECTED})
@@ -65,9 +83,10 @@ class RecordType:
         )
         self._decode = msgspec.json.Decoder(answer).decode
         self._fixes = record.fixes
-        self._left_out = [record.attributes[name] for name in left_out if name in record.attributes]
         self._attributes = record.attributes
-        self.encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+        self._left_out = [name for key, name in record.attributes.items() if key in form.left_out]
+        self._form = form
+        self._encode_lines = msgspec.json.Encoder().encode_lines
 
     def decode(self, body: bytes) -> Any:
         """Return the answer: `rows`, `total_hits`, `scroll_id`, `is_last`.
@@ -96,6 +115,15 @@ class RecordType:
         for attribute in self._left_out:
             for record in records:
                 setattr(record, attribute, UNSET)
+
+    def lines(self, records: list[Any]) -> bytes:
+        """Return records as RECORD messages, a line each."""
+        stream = self._form.stream
+        version = UNSET if self._form.version is None else self._form.version
+        now = utc_now().isoformat()
+        return self._encode_lines(
+            [_Message("RECORD", stream, record, version, now) for record in records]
+        )
 
 
 class _Struct:

@@ -6,7 +6,7 @@ keep their digits.
 
 There are two ways, and both lead to the same messages:
 
-    the fast one    bytes ─► typed records (`record_types`) ─► times ─► the bytes of each record
+    the fast one    bytes ─► typed records (`record_types`) ─► times ─► RECORD messages as bytes
     the slow one    bytes ─► dicts ─► `drift` ─► times ─► dicts, for the SDK to go on with
 
 The fast one takes a whole page or none of it. A page with anything unusual in it (an undeclared
@@ -19,38 +19,30 @@ import hashlib
 import json
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
 from tap_gainsight_px.drift import Drift, whole_number
 from tap_gainsight_px.event_tables import lift_attributes
 from tap_gainsight_px.record_types import RecordType
+from tap_gainsight_px.rows import Lines
 from tap_gainsight_px.timestamps import parse, to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
+    from tap_gainsight_px.record_types import MessageForm
+    from tap_gainsight_px.rows import Row
     from tap_gainsight_px.stream_spec import StreamSpec
-
-Key: TypeAlias = "str | tuple[Any, ...]"
-"""What tells a record from another one: as a rule the values of its primary keys."""
-
-Row: TypeAlias = "tuple[int | None, Key, dict[str, Any] | bytes]"
-"""One record: its replication value in epoch milliseconds, if any, its key, and the record itself
-as a dict or as JSON."""
-
-
-def has_key(row: Row) -> bool:
-    """Whether the key of a record is really that, and not a digest in place of a missing one."""
-    return not (isinstance(row[1], tuple) and row[1][0] is None)
 
 
 @dataclass(frozen=True)
 class Page:
     """One decoded answer."""
 
-    rows: list[Row]
+    rows: Sequence[Row]
+    """Its records; where each has a date, in the order of dates."""
     total_hits: int | None = None
     """How many records the API says the whole walk has."""
     scroll_id: str | None = None
@@ -66,7 +58,7 @@ class PageDecoder:
         schema: Mapping[str, Any],
         *,
         drop_unknown: bool = False,
-        left_out: Iterable[str] | None = None,
+        form: MessageForm | None = None,
     ) -> None:
         """Prepare for one stream.
 
@@ -74,7 +66,7 @@ class PageDecoder:
             spec: The stream.
             schema: Its JSON Schema, which names the fields that are times.
             drop_unknown: Whether fields that the schema does not know are left out.
-            left_out: Fields that are not wanted. None where the records must be dicts, because
+            form: What a RECORD message looks like. None where the records must be dicts, because
                 each is looked at once more before it leaves.
         """
         self._spec = spec
@@ -82,8 +74,8 @@ class PageDecoder:
         self._drift = Drift(spec.name, schema, drop_unknown=drop_unknown)
         self._type: RecordType | None = None
         plain = not (spec.event_name or spec.row_id_of or spec.parent) and spec.records_key
-        if plain and left_out is not None:
-            self._type = RecordType(schema, records_key=spec.records_key, left_out=left_out)
+        if plain and form is not None:
+            self._type = RecordType(schema, form, records_key=spec.records_key)
 
     def __call__(self, body: bytes, adds: Mapping[str, Any] | None = None) -> Page:
         """Decode one answer.
@@ -118,10 +110,13 @@ class PageDecoder:
         if self._spec.replication_key is not None:
             found = record_type.values(records, self._spec.replication_key)
             dates = [None if date is UNSET else date for date in found]
+        known = [date for date in dates if date is not None]
+        if len(known) == len(records) and known != sorted(known):
+            order = sorted(range(len(known)), key=known.__getitem__)
+            dates, keys, records = ([some[at] for at in order] for some in (dates, keys, records))
         record_type.finish(records)
-        encoded = map(record_type.encode, records)
         return Page(
-            rows=list(zip(dates, keys, encoded, strict=True)),
+            rows=Lines(dates, keys, [record_type.lines(records)]),
             total_hits=None if answer.total_hits is UNSET else answer.total_hits,
             scroll_id=answer.scroll_id or None,
             is_last=None if answer.is_last is UNSET else answer.is_last,
@@ -144,10 +139,13 @@ class PageDecoder:
         if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
             message = f"it holds no list of records under {records_key!r}"
             raise ValueError(message)
+        rows = [self._row(record, adds) for record in records]
+        if all(row[0] is not None for row in rows):
+            rows.sort(key=lambda row: row[0] or 0)
         scroll_id = answer.get("scrollId")
         is_last = answer.get("isLastPage")
         return Page(
-            rows=[self._row(record, adds) for record in records],
+            rows=rows,
             total_hits=total_hits,
             scroll_id=str(scroll_id) if scroll_id else None,
             is_last=is_last if isinstance(is_last, bool) else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 from singer_sdk import Stream
 from singer_sdk.batch import Batcher
 from singer_sdk.helpers._batch import SDKBatchMessage
-from singer_sdk.helpers._util import utc_now
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
@@ -20,11 +18,13 @@ from tap_gainsight_px.errors import RefusedError, TapError
 from tap_gainsight_px.message_writer import PageWriter
 from tap_gainsight_px.parquet import ParquetBatcher, require_pyarrow
 from tap_gainsight_px.plan import Run, jobs_of
+from tap_gainsight_px.record_types import MessageForm
 from tap_gainsight_px.records import PageDecoder
+from tap_gainsight_px.rows import Lines
 from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from singer_sdk import Tap
     from singer_sdk.batch import BaseBatcher
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from tap_gainsight_px.ordered_pool import More
     from tap_gainsight_px.reader import Batch
-    from tap_gainsight_px.records import Row
+    from tap_gainsight_px.rows import Row
     from tap_gainsight_px.settings import Settings
     from tap_gainsight_px.stream_spec import StreamSpec
 
@@ -92,7 +92,7 @@ class PxStream(Stream):
             for batch in batches:
                 for _, _, record in batch.rows:
                     self._run().stop.check()
-                    yield record  # type: ignore[misc] # a dict, as `_left_out` has said
+                    yield record  # type: ignore[misc] # a dict, as `_message_form` has said
                 # Only here has the last record of the batch been written.
                 self._finish(batch)
         self._end()
@@ -102,7 +102,7 @@ class PxStream(Stream):
     ) -> Generator[dict[str, Any], Any, Any]:
         """Write the messages of this stream: page by page, or record by record with the SDK."""
         writer = self._tap.message_writer
-        if self._left_out() is None or not isinstance(writer, PageWriter):
+        if self._message_form() is None or not isinstance(writer, PageWriter):
             yield from super()._sync_records(context, write_messages=write_messages)
             return
         with (
@@ -164,34 +164,18 @@ class PxStream(Stream):
         schemas = {one.stream_alias: one.transformed_schema for one in self.stream_maps}
         return ParquetBatcher(self.tap_name, stream, batch_config, schemas[stream])
 
-    def _write_rows(self, rows: list[Row], writer: PageWriter) -> None:
-        """Write rows in their order, those that are JSON already many at a time."""
-        head, tail = self._message_ends()
-        for start in range(0, len(rows), _RECORDS_PER_WRITE):
+    def _write_rows(self, rows: Sequence[Row], writer: PageWriter) -> None:
+        """Write rows in their order, those that are messages already many at a time."""
+        for piece in _pieces(rows):
             self._run().stop.check()
-            records = [record for _, _, record in rows[start : start + _RECORDS_PER_WRITE]]
-            kinds = set(map(type, records))
-            # As a rule all are of one kind; a page that took the slow way may stand in between.
-            for is_json, group in (
-                [(kinds == {bytes}, records)] if len(kinds) == 1 else _by_kind(records)
-            ):
-                if is_json:
-                    joined = (tail + head).join(cast("list[bytes]", group))
-                    writer.write_lines(b"".join((head, joined, tail)))
-                else:
-                    for record in cast("list[dict[str, Any]]", group):
-                        self._write_record_message(record)
+            if isinstance(piece, bytes):
+                writer.write_lines(piece)
+            else:
+                self._write_record_message(piece)
         self.state_manager.is_flushed = False
 
-    def _message_ends(self) -> tuple[bytes, bytes]:
-        """Return what stands before and behind the record in each RECORD message."""
-        stream = json.dumps(self.stream_maps[0].stream_alias)
-        version = "" if self._stream_version is None else f',"version":{self._stream_version}'
-        head = f'{{"type":"RECORD","stream":{stream},"record":'
-        return head.encode(), f'{version},"time_extracted":"{utc_now().isoformat()}"}}\n'.encode()
-
-    def _left_out(self) -> set[str] | None:
-        """Return the deselected fields, or None where each record needs the SDK's own path.
+    def _message_form(self) -> MessageForm | None:
+        """Return what a message looks like, or None where each record needs the SDK's own path.
 
         That is the case for everything that looks at single records: stream maps, flattening,
         BATCH, `--test`, and the selection of fields inside fields.
@@ -209,12 +193,12 @@ class PxStream(Stream):
         deselected = [path for path, selected in self.mask.items() if not selected]
         if any(len(path) != len(("properties", "name")) for path in deselected):
             return None
-        return {path[1] for path in deselected}
+        left_out = frozenset(path[1] for path in deselected)
+        return MessageForm(stream_map.stream_alias, self._stream_version, left_out)
 
     def _batches(self) -> Generator[Batch, None, None]:
         """Yield what was read. Whoever has written a batch says so by `_finish`."""
         run = self._run()
-        self._start_version(run)
         try:
             with closing(self._take_lane()) as batches:
                 yield from batches
@@ -250,12 +234,13 @@ class PxStream(Stream):
 
     def _jobs(self) -> list[Callable[[], Batch | More[Batch]]]:
         run = self._run()
+        self._start_version(run)
         self._bookmark = self._read_bookmark(run.settings)
         decode = PageDecoder(
             self.spec,
             self.schema,
             drop_unknown=run.settings.drop_unknown_fields,
-            left_out=self._left_out(),
+            form=self._message_form(),
         )
         return jobs_of(
             self.spec,
@@ -383,9 +368,18 @@ class PxStream(Stream):
         """Keep the SDK's upper limit for bookmarks out of STATE; `_finish` has its own."""
 
 
-def _by_kind(records: list[dict[str, Any] | bytes]) -> Iterator[tuple[bool, list[Any]]]:
-    for is_json, group in groupby(records, key=lambda record: isinstance(record, bytes)):
-        yield is_json, list(group)
+def _pieces(rows: Sequence[Row]) -> Iterator[bytes | dict[str, Any]]:
+    """Yield records as they are to be written: many lines at a time, or one dict."""
+    if isinstance(rows, Lines):
+        yield from rows.texts
+        return
+    for start in range(0, len(rows), _RECORDS_PER_WRITE):
+        records = [record for _, _, record in rows[start : start + _RECORDS_PER_WRITE]]
+        for is_line, group in groupby(records, key=lambda record: isinstance(record, bytes)):
+            if is_line:
+                yield b"".join(cast("Iterator[bytes]", group))
+            else:
+                yield from group
 
 
 def shortfall_error(shortfalls: list[str]) -> TapError:

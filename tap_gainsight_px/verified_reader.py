@@ -16,7 +16,7 @@ from tap_gainsight_px.ordered_pool import More
 from tap_gainsight_px.paging import first_params
 from tap_gainsight_px.question import range_params
 from tap_gainsight_px.reader import Batch, WindowReader
-from tap_gainsight_px.records import has_key
+from tap_gainsight_px.rows import has_key
 from tap_gainsight_px.timestamps import DAY, SECOND, floor_second, parse, to_iso_seconds
 from tap_gainsight_px.walk import other_page_size
 from tap_gainsight_px.windows import Window
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tap_gainsight_px.paging import Params
-    from tap_gainsight_px.records import Page, Row
+    from tap_gainsight_px.records import Page
+    from tap_gainsight_px.rows import Row
     from tap_gainsight_px.stream_spec import TimeForm, TimeRange
 
 logger = logging.getLogger(__name__)

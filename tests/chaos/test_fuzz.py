@@ -13,15 +13,16 @@ from tap_gainsight_px.bookmarks import checked_state, read_bookmark
 from tap_gainsight_px.custom_attributes import decode_attributes, with_attributes
 from tap_gainsight_px.drift import with_unexpected
 from tap_gainsight_px.errors import AnswerLostError, StateError
+from tap_gainsight_px.record_types import MessageForm
 from tap_gainsight_px.records import Page, PageDecoder
 from tap_gainsight_px.schema_files import load_schema
 from tap_gainsight_px.streams import STREAMS
 from tap_gainsight_px.transport import _decoded
 
 DECODERS = [
-    (spec, way, PageDecoder(spec, with_unexpected(load_schema(spec.schema_name)), left_out=way))
+    (spec, way, PageDecoder(spec, with_unexpected(load_schema(spec.schema_name)), form=way))
     for spec in STREAMS
-    for way in (None, ())
+    for way in (None, MessageForm("events"))
 ]
 FIELDS = sorted({name for spec in STREAMS for name in load_schema(spec.schema_name)["properties"]})
 NAMES = ["totalHits", "scrollId", "isLastPage", "apiName", "type", "origin", *FIELDS]

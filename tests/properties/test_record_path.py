@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from singer_sdk.singerlib.json import serialize_json
 from typing_extensions import Self
 
 from tap_gainsight_px.drift import UNEXPECTED, with_unexpected
+from tap_gainsight_px.record_types import MessageForm
 from tap_gainsight_px.records import Page, PageDecoder
 from tap_gainsight_px.schema_files import load_schema
 from tap_gainsight_px.streams import STREAMS
@@ -103,10 +105,10 @@ class Digits(float):
 def meaning(page: Page) -> list[Any]:
     """Return the records of a page as JSON means them, every number with its digits."""
     texts = [
-        record.decode() if isinstance(record, bytes) else serialize_json(record)
+        record.decode() if isinstance(record, bytes) else f'{{"record":{serialize_json(record)}}}'
         for _, _, record in page.rows
     ]
-    return [json.loads(text, parse_float=_digits, parse_int=str) for text in texts]
+    return [json.loads(text, parse_float=_digits, parse_int=str)["record"] for text in texts]
 
 
 def _digits(text: str) -> object:
@@ -120,7 +122,7 @@ def test_both_ways_give_the_same_records(
 ) -> None:
     """Whatever is on a page, how it was decoded never shows in what leaves the tap."""
     spec, schema, body = drawn
-    fast = PageDecoder(spec, schema, left_out=())(body)
+    fast = PageDecoder(spec, schema, form=MessageForm(spec.name))(body)
     slow = PageDecoder(spec, schema)(body)
     assert meaning(fast) == meaning(slow)
     assert [row[:2] for row in fast.rows] == [row[:2] for row in slow.rows]
@@ -135,7 +137,7 @@ def test_a_page_as_documented_takes_the_fast_way(spec: StreamSpec) -> None:
     record[spec.primary_keys[0]] = "key"
     del record[UNEXPECTED]
     body = json.dumps({spec.records_key: [record, record], "totalHits": 2}).encode()
-    page = PageDecoder(spec, schema, left_out=())(body)
+    page = PageDecoder(spec, schema, form=MessageForm(spec.name))(body)
     assert [type(record) for _, _, record in page.rows] == [bytes, bytes]
 
 
@@ -159,7 +161,7 @@ def test_an_odd_page_takes_the_slow_way_and_loses_nothing(record: bytes) -> None
     spec = next(spec for spec in FAST if spec.name == "custom_events")
     schema = with_unexpected(load_schema("custom_events"))
     body = b'{"totalHits": 2, "customEvents": [{"eventId": "0"}, ' + record + b"]}"
-    page = PageDecoder(spec, schema, left_out=())(body)
+    page = PageDecoder(spec, schema, form=MessageForm(spec.name))(body)
     assert [type(record) for _, _, record in page.rows] == [dict, dict]
     assert meaning(page) == meaning(PageDecoder(spec, schema)(body))
 
@@ -169,5 +171,22 @@ def test_fields_that_are_left_out_are_not_in_the_records() -> None:
     spec = next(spec for spec in FAST if spec.name == "custom_events")
     schema = with_unexpected(load_schema("custom_events"))
     body = b'{"customEvents": [{"eventId": "1", "url": "u", "attributes": {"a": 1.10}}]}'
-    page = PageDecoder(spec, schema, left_out=["url", "attributes"])(body)
+    form = MessageForm("custom_events", left_out=frozenset({"url", "attributes", "unknown"}))
+    page = PageDecoder(spec, schema, form=form)(body)
     assert meaning(page) == [{"eventId": "1"}]
+
+
+@pytest.mark.parametrize("version", [None, 1_700_000_000])
+def test_a_line_is_a_whole_record_message(version: int | None) -> None:
+    """Named as the user has named the stream, with a version only where rows are to be deleted."""
+    spec = next(spec for spec in FAST if spec.name == "custom_events")
+    schema = with_unexpected(load_schema("custom_events"))
+    decode = PageDecoder(spec, schema, form=MessageForm('a "name"', version))
+    ((_, _, line),) = decode(b'{"customEvents": [{"eventId": "1", "date": 0}]}').rows
+    assert isinstance(line, bytes)
+    assert line.endswith(b"}\n")
+    message = json.loads(line)
+    assert datetime.fromisoformat(message.pop("time_extracted")).utcoffset() == timedelta(0)
+    assert message.pop("version", None) == version
+    record = {"eventId": "1", "date": "1970-01-01T00:00:00.000Z"}
+    assert message == {"type": "RECORD", "stream": 'a "name"', "record": record}
