@@ -116,7 +116,7 @@ def peer(job: Job) -> Commands:
 
 
 THIS_TAP = Contender("tap", "tap-gainsight-px", this_tap)
-SDK_PATH = Contender("sdk_path", "the same, by the SDK's path", sdk_path, share=0.2)
+SDK_PATH = Contender("sdk_path", "tap-gainsight-px by the SDK's path", sdk_path, share=0.2)
 BARE_LOOP = Contender("loop", "bare loop: requests + orjson", runner("bare_loop", bench=True))
 DLT_ROWS = Contender(
     "dlt_rows", "dlt rest_api, rows only", runner("dlt_rows", bench=True), share=0.2

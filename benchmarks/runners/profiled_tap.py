@@ -26,11 +26,16 @@ PARTS = {
     "decode: bytes to typed records": ["tap_gainsight_px.record_types:RecordType.decode"],
     "times, and a check of what stays bytes": ["tap_gainsight_px.record_types:RecordType.finish"],
     "keys and dates": ["tap_gainsight_px.record_types:RecordType.values"],
-    "encode: records to bytes, rows": ["tap_gainsight_px.records:PageDecoder._decode_typed"],
+    "encode: typed records to messages": ["tap_gainsight_px.record_types:RecordType.lines"],
+    "order within a page, and letting go of it": [
+        "tap_gainsight_px.records:PageDecoder._decode_typed"
+    ],
     "count, each once": ["tap_gainsight_px.walk:Walk.add"],
-    "order": ["tap_gainsight_px.walk:Walk.in_order"],
-    "join into messages": ["tap_gainsight_px.singer_streams:PxStream._write_rows"],
-    "write": ["tap_gainsight_px.message_writer:PageWriter.flush"],
+    "order of pages": ["tap_gainsight_px.walk:Walk.in_order"],
+    "write": [
+        "tap_gainsight_px.singer_streams:PxStream._write_rows",
+        "tap_gainsight_px.message_writer:PageWriter.flush",
+    ],
     "rate limit": ["tap_gainsight_px.rate_limit:RateLimit.acquire"],
     "pool: hand out and collect": [
         f"tap_gainsight_px.ordered_pool:OrderedPool.{name}"

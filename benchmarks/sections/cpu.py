@@ -130,7 +130,7 @@ def render(figures: dict[str, Any]) -> list[str]:
             "floats."
         ),
         (
-            "- *the same, by the SDK's path* is this tap with the SDK's own message writer: what a "
+            "- *by the SDK's path* is this tap with the SDK's own message writer: what a "
             "stream map, flattening or `--test` make of it."
         ),
         "- *plain SDK RESTStream* is the stream in the twenty lines of the SDK's tutorial.",
