@@ -105,7 +105,7 @@ newest-sdk: python ## Whole runs and both record paths on the newest Singer SDK,
 	@$(PYTHON) -m venv --clear .build/newest-sdk
 	@.build/newest-sdk/bin/python -m pip install --quiet -r requirements/dev.txt
 	@.build/newest-sdk/bin/python -m pip install --quiet --upgrade --pre singer-sdk
-	@PYTHONPATH=. .build/newest-sdk/bin/python -m pytest -n 2 tests/properties/test_record_path.py tests/tap/test_batch.py tests/tap/test_catalog.py tests/tap/test_events.py
+	@PYTHONPATH=. .build/newest-sdk/bin/python -m pytest -n 2 tests/properties/test_record_path.py tests/streams/test_both_ways.py tests/tap/test_batch.py tests/tap/test_parquet.py tests/tap/test_catalog.py tests/tap/test_events.py
 
 wheel: $(DEV) ## dist/: the wheel, built by way of the sdist
 	@rm -rf dist

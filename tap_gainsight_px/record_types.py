@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
-from singer_sdk.helpers._util import utc_now
 
 from tap_gainsight_px.drift import UNEXPECTED
 from tap_gainsight_px.timestamps import to_iso
@@ -120,7 +120,7 @@ class RecordType:
         """Return records as RECORD messages, a line each."""
         stream = self._form.stream
         version = UNSET if self._form.version is None else self._form.version
-        now = utc_now().isoformat()
+        now = datetime.now(timezone.utc).isoformat()
         return self._encode_lines(
             [_Message("RECORD", stream, record, version, now) for record in records]
         )
