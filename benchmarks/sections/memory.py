@@ -63,7 +63,7 @@ def render(figures: dict[str, Any]) -> list[str]:
         *table(["program", *(f"{int(size):,} events" for size in sizes)], rows),
         "",
         (
-            "The tap holds at most `max_workers` times `window_max_records` records that wait for "
-            "their turn, whatever the size of the sync."
+            "The tap holds at most about `max_workers` times `window_max_records` records, half of "
+            "them being read and half waiting for their turn, whatever the size of the sync."
         ),
     ]
