@@ -28,6 +28,10 @@ def checked_state(state: Any) -> dict[str, Any]:
     if not isinstance(state, dict):
         message = f"STATE must be an object, not {_kind(state)}; {_START_OVER}"
         raise StateError(message)
+    if state and not state.keys() & {"bookmarks", "currently_syncing"}:
+        names = ", ".join(sorted(str(name) for name in state)[:3])
+        message = f"STATE has no bookmarks, but {names}: is it another file? Else {_START_OVER}"
+        raise StateError(message)
     bookmarks = state.get("bookmarks", {})
     if not isinstance(bookmarks, dict):
         message = f"STATE: bookmarks must be an object, not {_kind(bookmarks)}; {_START_OVER}"

@@ -43,6 +43,8 @@ class Run:
     stop: Stop
     specs: Mapping[str, StreamSpec]
     """The stream table by name."""
+    records: int = 0
+    """How many have been written out."""
     shortfalls: list[str] = field(default_factory=list)
     """One line for every stretch that could not be read whole."""
     forbidden: list[str] = field(default_factory=list)
@@ -98,7 +100,16 @@ def sample_events(spec: StreamSpec, run: Run) -> list[dict[str, Any]]:
     end = run.settings.run_start
     rows = reader.sample(Window(end - _SAMPLE_DAYS * DAY, end), spec.time_range.forms[0])
     records = [record for _, _, record in rows if isinstance(record, dict)]
-    return [record for record in records if record.get("eventName") == spec.event_name]
+    found = [record for record in records if record.get("eventName") == spec.event_name]
+    if not found:
+        logger.warning(
+            "%s: PX has no custom event named %r in the last %d days, so its attributes have no "
+            "columns. Upper and lower case count",
+            spec.name,
+            spec.event_name,
+            _SAMPLE_DAYS,
+        )
+    return found
 
 
 def _make_reader(spec: StreamSpec, decode: PageDecoder, run: Run) -> WindowReader:
@@ -129,7 +140,7 @@ def _ranges(
         first_end = min(start + _FIRST_WINDOW, end) if bookmark is None else start
         ranges = cut(start, first_end, widest) + cut(first_end, end, widest)
     logger.info(
-        "%s: reading from %s to %s in %d windows",
+        "%s: reading from %s to %s (windows: %d)",
         spec.name,
         to_iso(start),
         to_iso(end),

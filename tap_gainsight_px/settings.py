@@ -1,7 +1,7 @@
 """The settings: their JSON schema for the SDK, and the frozen `Settings` the tap works with.
 
-The only reader of raw configuration. Everything that can be wrong with it is found here, before
-the first request, and told in one line a setting.
+The only reader of raw configuration, once `config_checks` has found nothing wrong with it. What is
+wrong with settings together is found here, also before the first request.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from singer_sdk import typing as th
 from singer_sdk.helpers._packaging import get_package_version
-from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR, extend_validator_with_defaults
 
 from tap_gainsight_px.errors import SettingsError
 from tap_gainsight_px.timestamps import DAY, floor_second, parse, to_iso_seconds
@@ -174,40 +173,6 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
 ).to_dict()
 
 
-_Validator = extend_validator_with_defaults(DEFAULT_JSONSCHEMA_VALIDATOR)
-
-
-def problems(config: dict[str, Any], schema: dict[str, Any], *, key_required: bool) -> list[str]:
-    """Check a configuration against the JSON schema, and fill in the schema's defaults.
-
-    Args:
-        config: Raw configuration; defaults are put into it.
-        schema: `SETTINGS_SCHEMA`, with the SDK's own settings added.
-        key_required: Whether `api_key` must be there.
-
-    Returns:
-        One line for each setting that is wrong. No line holds the value of a secret.
-    """
-    lines = []
-    for error in _Validator(schema).iter_errors(config):
-        if error.validator == "required":
-            names = [name for name in error.validator_value if name not in error.instance]
-            lines += [f"{name} is missing" for name in names if key_required or name != "api_key"]
-            continue
-        name = ".".join(str(step) for step in error.absolute_path)
-        if name == "api_key":
-            lines.append("api_key must be text")
-        elif error.validator == "enum":
-            allowed = ", ".join(str(value) for value in error.validator_value)
-            lines.append(f"{name} must be one of {allowed}, not {error.instance!r}")
-        elif error.validator in {"minimum", "maximum"}:
-            bound = "at least" if error.validator == "minimum" else "at most"
-            lines.append(f"{name} must be {bound} {error.validator_value}, not {error.instance}")
-        else:
-            lines.append(f"{name}: {error.message}")
-    return sorted(set(lines))
-
-
 @dataclass(frozen=True)
 class Settings:
     """The settings of one run, checked and with all defaults filled in. Times in epoch ms."""
@@ -273,7 +238,7 @@ class Settings:
             drop_unknown_fields=config["unknown_fields"] == "report",
             skip_forbidden_streams=config["skip_forbidden_streams"],
             emit_activate_version_messages=config["emit_activate_version_messages"],
-            user_agent=config.get("user_agent") or f"{PACKAGE}/{get_package_version(PACKAGE)}",
+            user_agent=_user_agent(config),
             run_start=limit,
         )
 
@@ -304,6 +269,14 @@ def _api_key(config: Mapping[str, Any]) -> str:
         message = "api_key holds characters that no HTTP header can carry; copy it again from PX"
         raise SettingsError(message)
     return key
+
+
+def _user_agent(config: Mapping[str, Any]) -> str:
+    given: str = (config.get("user_agent") or "").strip()
+    if not given.isascii() or (given and not given.isprintable()):
+        message = "user_agent holds characters that no HTTP header can carry"
+        raise SettingsError(message)
+    return given or f"{PACKAGE}/{get_package_version(PACKAGE)}"
 
 
 def _api_url(config: Mapping[str, Any]) -> str:

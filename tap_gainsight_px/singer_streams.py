@@ -7,16 +7,15 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk import Stream
-from singer_sdk.batch import Batcher
 from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
+from tap_gainsight_px.batch_files import BatchFiles
 from tap_gainsight_px.bookmarks import read_bookmark
 from tap_gainsight_px.errors import RefusedError, TapError
 from tap_gainsight_px.message_writer import PageWriter
-from tap_gainsight_px.parquet import ParquetBatcher, require_pyarrow
 from tap_gainsight_px.plan import Run, jobs_of
 from tap_gainsight_px.record_types import MessageForm
 from tap_gainsight_px.records import PageDecoder
@@ -24,12 +23,12 @@ from tap_gainsight_px.rows import Lines
 from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from singer_sdk import Tap
-    from singer_sdk.batch import BaseBatcher
     from singer_sdk.helpers import types
     from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.singerlib.messages import RecordMessage
 
     from tap_gainsight_px.ordered_pool import More
     from tap_gainsight_px.reader import Batch
@@ -126,18 +125,21 @@ class PxStream(Stream):
         The SDK's own way writes fields that are deselected, and STATE ahead of the files.
         """
         del context
-        if batch_config.encoding.format == "parquet":
-            require_pyarrow()
+        schemas = {one.stream_alias: one.transformed_schema for one in self.stream_maps}
+        files = {
+            stream: BatchFiles(self.tap_name, stream, batch_config, schema)
+            for stream, schema in schemas.items()
+        }
         held: list[Batch] = []
         with self.get_batch_counter() as counter, closing(self._batches()) as batches:
             for batch in batches:
                 held.append(batch)
                 if sum(len(one.rows) for one in held) >= batch_config.batch_size:
-                    counter.increment(self._write_files(held, batch_config))
-            counter.increment(self._write_files(held, batch_config))
+                    counter.increment(self._write_files(held, files))
+            counter.increment(self._write_files(held, files))
         self._end()
 
-    def _write_files(self, held: list[Batch], batch_config: BatchConfig) -> int:
+    def _write_files(self, held: list[Batch], files: Mapping[str, BatchFiles]) -> int:
         """Write what is held to files, let go of it and return the number of BATCH messages."""
         by_stream: dict[str, list[dict[str, Any]]] = {}
         for batch in held:
@@ -147,10 +149,10 @@ class PxStream(Stream):
                     by_stream.setdefault(message.stream, []).append(message.record)
         messages = 0
         for stream, records in by_stream.items():
-            for manifest in self._batcher(stream, batch_config).get_batches(iter(records)):
-                encoding = batch_config.encoding
+            encoding = files[stream].encoding
+            for url in files[stream].write(records):
                 self._tap.write_message(
-                    SDKBatchMessage(stream, encoding, manifest, self._stream_version)
+                    SDKBatchMessage(stream, encoding, [url], self._stream_version)
                 )
                 messages += 1
         for batch in held:
@@ -158,11 +160,20 @@ class PxStream(Stream):
         held.clear()
         return messages
 
-    def _batcher(self, stream: str, batch_config: BatchConfig) -> BaseBatcher:
-        if batch_config.encoding.format != "parquet":
-            return Batcher(self.tap_name, stream, batch_config)
-        schemas = {one.stream_alias: one.transformed_schema for one in self.stream_maps}
-        return ParquetBatcher(self.tap_name, stream, batch_config, schemas[stream])
+    def _generate_record_messages(
+        self, record: dict[str, Any]
+    ) -> Generator[RecordMessage, None, None]:
+        try:
+            yield from super()._generate_record_messages(record)
+        except Exception as error:
+            if not self.config.get("stream_maps"):
+                raise
+            # Their expressions can raise anything.
+            message = (
+                f"{self.name}: stream_maps cannot be applied to a record "
+                f"({type(error).__name__}: {error}); correct the expression"
+            )
+            raise TapError(message) from error
 
     def _write_rows(self, rows: Sequence[Row], writer: PageWriter) -> None:
         """Write rows in their order, those that are messages already many at a time."""
@@ -269,6 +280,7 @@ class PxStream(Stream):
     def _finish(self, batch: Batch) -> None:
         """Move the bookmark over a batch that has been written out, and write STATE."""
         run = self._run()
+        run.records += len(batch.rows)
         self._asked += batch.asked
         self._vanished += batch.vanished
         if batch.missing:

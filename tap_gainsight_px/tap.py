@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from singer_sdk import Tap
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.singerlib import Catalog
 
 from tap_gainsight_px import timestamps
-from tap_gainsight_px.bookmarks import checked_state
+from tap_gainsight_px.bookmarks import checked_state, read_bookmark
+from tap_gainsight_px.config_checks import from_environment, oddities, problems
 from tap_gainsight_px.custom_attributes import decode_attributes, with_attributes
 from tap_gainsight_px.drift import with_unexpected
 from tap_gainsight_px.errors import RefusedError, SettingsError
@@ -26,7 +28,7 @@ from tap_gainsight_px.plan import Run, sample_events
 from tap_gainsight_px.rate_limit import RateLimit
 from tap_gainsight_px.reader import Batch
 from tap_gainsight_px.schema_files import load_schema
-from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings, problems
+from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings
 from tap_gainsight_px.singer_streams import PxStream, shortfall_error
 from tap_gainsight_px.stop import Stop
 from tap_gainsight_px.streams import STREAMS
@@ -54,9 +56,21 @@ class TapGainsightPx(Tap):
     message_writer_class = PageWriter
 
     def __init__(self, **kwargs: Any) -> None:
-        """Check the configuration and the STATE; send no request."""
+        """Check the configuration and the STATE before the first request.
+
+        Args:
+            kwargs: What the SDK's own taps take.
+
+        Raises:
+            SettingsError: The configuration is wrong.
+            StateError: The STATE is wrong.
+        """
         self._stop = Stop()
-        super().__init__(**kwargs)
+        has_mapper = kwargs.pop("setup_mapper", True)
+        # The mapper needs the streams, and some of their types only the API can tell.
+        super().__init__(setup_mapper=False, **kwargs)
+        if has_mapper:
+            self.setup_mapper()
 
     # Settings
 
@@ -74,6 +88,21 @@ class TapGainsightPx(Tap):
         if raise_errors:
             _ = self._settings  # what is wrong with two settings together shows here
         return []
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
+        cls.append_builtin_config(cls.config_jsonschema)
+        return from_environment(cls.config_jsonschema, cls._env_var_prefix)
+
+    def _warn_of_oddities(self) -> None:
+        """Say what has no effect: names that there are not, and a selection of nothing."""
+        for line in oddities(self._config, self.config_jsonschema, self.streams):
+            self.logger.warning("%s", line)
+        for entry in self.input_catalog.streams if self.input_catalog else []:
+            if entry.tap_stream_id not in self.streams:
+                self.logger.warning("The catalog has a stream %s, PX has not", entry.tap_stream_id)
+        if not any(stream.selected for stream in self.streams.values()):
+            self.logger.warning("No stream is selected, so there is nothing to read")
 
     @cached_property
     def _settings(self) -> Settings:
@@ -140,16 +169,44 @@ class TapGainsightPx(Tap):
             weigh=lambda batch: len(batch.rows),
             check=self._stop.check,
         )
-        transport = Transport(settings, rate_limit, self._stop.wait)
-        return Run(settings, transport.get, pool, self._stop, self._specs)
+        self._transport = Transport(settings, rate_limit, self._stop.wait)
+        return Run(settings, self._transport.get, pool, self._stop, self._specs)
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take in the STATE of an earlier run.
 
         Raises:
-            StateError: It is not a Singer STATE.
+            StateError: It is not a Singer STATE, or a bookmark in it is not a time.
         """
-        super().load_state(checked_state(state))
+        state = checked_state(state)
+        for name, spec in self._specs.items():
+            if spec.replication_key is not None:
+                read_bookmark(name, state.get("bookmarks", {}).get(name, {}), spec.replication_key)
+        super().load_state(state)
+
+    def setup_mapper(self) -> None:
+        """Make the stream maps.
+
+        Raises:
+            SettingsError: One of them cannot be understood.
+        """
+        _ = self.catalog
+        try:
+            super().setup_mapper()
+        except Exception as error:
+            if not self._config.get("stream_maps"):
+                raise
+            message = f"stream_maps cannot be used: {error}"
+            raise SettingsError(message) from error
+
+    def _sum_up(self) -> None:
+        run = self._run
+        self.logger.info(
+            "Wrote %s records with %s requests in %.1f s",
+            f"{run.records:,}",
+            f"{self._transport.requests_sent:,}",
+            (timestamps.now() - run.settings.run_start) / 1_000,
+        )
 
     def finish(self) -> None:
         """End the run's threads.
@@ -175,7 +232,7 @@ class TapGainsightPx(Tap):
         """Read the files given with `--config`, later ones over earlier ones."""
         for path in value:
             if path != "ENV":
-                _read_json(Path(path).read_text(encoding="utf-8"), f"the configuration {path}")
+                _read_json(_read_config(path), f"the configuration {path}")
         return super().cb_config(ctx, param, value)
 
     @classmethod
@@ -200,7 +257,9 @@ class TapGainsightPx(Tap):
             parse_env_config=bool(config and config.parse_env),
             validate_config=True,
         )
+        tap._warn_of_oddities()
         tap.sync_all()
+        tap._sum_up()
         tap.finish()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -213,6 +272,15 @@ class TapGainsightPx(Tap):
         timer.daemon = True
         timer.start()
         self._stop(f"stopped by {name}; run again with the last STATE to go on", exit_code)
+
+
+def _read_config(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        message = f"the configuration {path} cannot be read: {reason}"
+        raise SettingsError(message) from error
 
 
 def _read_catalog(text: str) -> Catalog:

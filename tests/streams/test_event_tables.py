@@ -156,9 +156,12 @@ def test_a_value_of_another_type_than_in_the_sample_is_kept(sandbox: SandboxServ
     assert late["new"] == [1]
 
 
-def test_a_name_without_events_has_the_fields_of_every_event(sandbox: SandboxServer) -> None:
-    """Who names an event before it first happens gets an empty table, not an error."""
+def test_a_name_without_events_has_the_fields_of_every_event(
+    sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who names an event before it first happens gets an empty table and a warning, no error."""
     catalog = discover(sandbox, custom_event_streams=["not yet"])
+    assert "PX has no custom event named 'not yet' in the last 190 days" in caplog.text
     assert properties_of(catalog, "custom_event_not_yet").keys() == (
         properties_of(catalog, "custom_events").keys() - {"attributes"}
     )

@@ -9,7 +9,7 @@ import pytest
 
 from tap_gainsight_px.sandbox import SandboxServer, World
 from tests.tap.harness import KEYS, config, discover, entry_of
-from tests.tap.worlds import DAY, event, lively_world, today, user, world_of
+from tests.tap.worlds import DAY, event, iso, lively_world, today, user, world_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,16 +53,33 @@ def assert_one_line(output: Output, *words: str, exit_code: int = 1) -> None:
         ({"api_key": None}, "api_key is missing"),
         ({"api_url": "px.test"}, "api_url must be an address like https://"),
         ({"lookback_seconds": -1}, "lookback_seconds must be at least 0, not -1"),
+        (
+            {"batch_config": {"encoding": {"format": "jsonl"}}},
+            "batch_config.storage.root is missing",
+        ),
+        ({"stream_maps": {"users": {"x": "bad ("}}}, "stream_maps cannot be used: Failed to parse"),
     ],
-    ids=["window", "page", "region", "order", "start", "no key", "address", "lookback"],
+    ids=[
+        "window",
+        "page",
+        "region",
+        "order",
+        "start",
+        "no key",
+        "address",
+        "lookback",
+        "batch",
+        "expression",
+    ],
 )
 def test_a_wrong_setting_is_one_line_and_no_request(
     sandbox: SandboxServer, tap: Program, setting: dict[str, Any], line: str
 ) -> None:
     """The line names the setting and its rule; nothing has been asked of the API."""
+    catalog = discover(sandbox, "users")
     sandbox.requests.clear()
     given = {**config(sandbox), **setting}
-    assert_one_line(tap.run(config=given), line)
+    assert_one_line(tap.run(config=given, catalog=catalog), line)
     assert len(sandbox.requests) == 0
 
 
@@ -89,6 +106,7 @@ def test_a_wrong_key_is_one_line_with_advice(
 @pytest.mark.parametrize(
     "content",
     ["{nope", "", "[1]", "3", '"text"', "\x00", '{"bookmarks": 5}', '{"bookmarks": null}']
+    + ['{"api_key": "sandbox-key", "start_date": "2026-01-01"}']
     + [f'{{"bookmarks": {{"custom_events": {value}}}}}' for value in ("null", "7", "[]")],
     ids=repr,
 )
@@ -109,13 +127,10 @@ def test_a_bookmark_that_is_no_time_is_one_line(
     state = {
         "bookmarks": {"custom_events": {"replication_key": "date", "replication_key_value": value}}
     }
-    catalog = discover(sandbox, "custom_events")
-    output = tap.run(config=config(sandbox), state=state, catalog=catalog)
-    assert output.exit_code == 1
-    assert "Traceback" not in output.log
-    (line,) = errors(output)
-    assert "the bookmark of custom_events is not a time" in line
-    assert output.of("RECORD") == []
+    sandbox.requests.clear()
+    output = tap.run(config=config(sandbox), state=state)
+    assert_one_line(output, "the bookmark of custom_events is not a time")
+    assert len(sandbox.requests) == 0
 
 
 @pytest.mark.parametrize("content", [{"streams": 5}, {"streams": [{"schema": {}}]}, {}])
@@ -137,6 +152,53 @@ def test_a_file_that_is_no_json_object_is_one_line(
     """A file that was cut off, or the wrong one, is told by the option that named it."""
     files: dict[str, Any] = {"config": config(sandbox), option: content}
     assert_one_line(tap.run(**files), option)
+
+
+def test_an_expression_that_fails_is_one_line_by_stream(
+    sandbox: SandboxServer, tap: Program
+) -> None:
+    """Only a record shows that `int` cannot be had of it."""
+    given = config(sandbox, stream_maps={"users": {"number": "int(aptrinsicId)"}})
+    output = tap.run(config=given, catalog=discover(sandbox, "users"))
+    assert output.exit_code == 1
+    assert "Traceback" not in output.log
+    (line,) = errors(output)
+    assert "users: stream_maps cannot be applied to a record (ValueError" in line
+    assert all(one < iso(today() - 2 * DAY) for one in output.bookmarks("users"))
+
+
+def test_a_configuration_that_is_not_there_is_one_line(tap: Program) -> None:
+    """By its path."""
+    output = tap.run("--config", "nowhere.json")
+    assert_one_line(output, "the configuration nowhere.json cannot be read: No such file")
+
+
+def test_a_variable_of_the_wrong_type_is_one_line(tap: Program) -> None:
+    """By the name of the variable."""
+    output = tap.run("--config", "ENV", env={"TAP_GAINSIGHT_PX_PAGE_SIZE": "many"})
+    assert_one_line(output, "TAP_GAINSIGHT_PX_PAGE_SIZE must be a whole number")
+
+
+def test_names_that_there_are_not_are_warned_of(sandbox: SandboxServer, tap: Program) -> None:
+    """What has no effect is no reason to fail, but nobody means it."""
+    catalog = discover(sandbox)
+    entry_of(catalog, "users")["tap_stream_id"] = "usrs"
+    output = tap.run(config=config(sandbox, pagesize=5), catalog=catalog)
+    assert output.exit_code == 0, output.log
+    for line in (
+        "There is no setting pagesize; is it page_size?",
+        "The catalog has a stream usrs, PX has not",
+        "No stream is selected",
+    ):
+        assert line in output.log
+
+
+def test_the_last_line_says_what_the_run_came_to(sandbox: SandboxServer, tap: Program) -> None:
+    """Records, requests and seconds."""
+    catalog = discover(sandbox, "custom_events")
+    sandbox.requests.clear()
+    output = tap.run(config=config(sandbox), catalog=catalog)
+    assert f"Wrote 1 records with {len(sandbox.requests)} requests in " in output.log
 
 
 def test_a_bookmark_of_long_ago_is_no_reason_to_fail(sandbox: SandboxServer, tap: Program) -> None:

@@ -72,6 +72,9 @@ def test_a_column_has_the_type_that_the_schema_declares(tmp_path: Path) -> None:
     with SandboxServer(world_of(users=users)) as sandbox:
         output = sync(sandbox, "users", batch_config=parquet(tmp_path, 1))
     first, second = tables(output, "users")
+    (schema,) = output.of("SCHEMA", "users")
+    assert first.schema == second.schema
+    assert first.column_names == list(schema["schema"]["properties"])
     assert str(first.schema.field("numberOfVisits").type) == "int64"
     assert second.to_pylist()[0]["numberOfVisits"] == 7
     assert json.loads(second.to_pylist()[0]["location"]) == {"city": "Ulm"}

@@ -9,8 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tap_gainsight_px.config_checks import problems
 from tap_gainsight_px.rate_limit import RateLimit
-from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings, problems
+from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings
 from tap_gainsight_px.timestamps import now
 from tap_gainsight_px.transport import Transport
 

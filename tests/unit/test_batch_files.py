@@ -1,0 +1,110 @@
+"""BATCH files: what the setting may say, how files are named and packed, what is in a column."""
+
+from __future__ import annotations
+
+import gzip
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow.parquet
+import pytest
+from singer_sdk.helpers._batch import BatchConfig
+
+from tap_gainsight_px.batch_files import BatchFiles, batch_problems
+from tap_gainsight_px.errors import TapError
+
+BATCH = {"encoding": {"format": "jsonl"}, "storage": {"root": "file:///tmp"}}
+
+
+def files(folder: Path, size: int = 10, **encoding: str) -> BatchConfig:
+    """Return a configuration for files in a folder."""
+    config = {"encoding": encoding, "storage": {"root": folder.as_uri()}, "batch_size": size}
+    return BatchConfig.from_dict(config)
+
+
+def written(folder: Path, *records: dict[str, Any], **fields: Any) -> pyarrow.Table:
+    """Write records of some fields to one file, and read it."""
+    config = files(folder, format="parquet")
+    (url,) = BatchFiles("tap", "things", config, {"properties": fields}).write(records)
+    return pyarrow.parquet.read_table(urlsplit(url).path)
+
+
+@pytest.mark.parametrize(
+    ("compression", "ending", "told"),
+    [(None, ".json.gz", "gzip"), ("gzip", ".json.gz", "gzip"), ("none", ".json", "none")],
+)
+def test_lines_are_packed_as_the_message_says(
+    tmp_path: Path, compression: str | None, ending: str, told: str
+) -> None:
+    """Whoever loads a file unpacks it only if the message says that it is packed."""
+    config = files(tmp_path, format="jsonl")
+    config.encoding.compression = compression
+    batch = BatchFiles("tap", "things", config, {})
+    (url,) = batch.write([{"a": "ü"}, {"a": Decimal("1.10")}])
+    assert url.endswith(ending)
+    assert batch.encoding.compression == told
+    content = Path(urlsplit(url).path).read_bytes()
+    lines = (gzip.decompress(content) if told == "gzip" else content).splitlines()
+    assert lines == [b'{"a":"\\u00fc"}', b'{"a":1.10}']
+
+
+def test_no_file_takes_the_place_of_another(tmp_path: Path) -> None:
+    """Neither within a run, nor those of a run the ones that an earlier run has left behind."""
+    urls: list[str] = []
+    for _ in range(2):
+        batch = BatchFiles("tap", "things", files(tmp_path, size=2, format="jsonl"), {})
+        for count in (3, 2):
+            urls += batch.write([{"a": 1}] * count)
+    assert len(set(urls)) == len(urls) == len(list(tmp_path.iterdir())) == 6
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    """The line says which setting to change."""
+    (tmp_path / "file").write_text("in the way")
+    batch = BatchFiles("tap", "things", files(tmp_path / "file", format="jsonl"), {})
+    with pytest.raises(TapError, match=r"things: .* batch_config\.storage\.root file://"):
+        list(batch.write([{"a": 1}]))
+
+
+@pytest.mark.parametrize(
+    ("setting", "lines"),
+    [
+        ({}, ["batch_config.encoding.format is missing", "batch_config.storage.root is missing"]),
+        ({"encoding": {"format": "jsonl"}}, ["batch_config.storage.root is missing"]),
+        ({**BATCH, "batchsize": 5}, ["batch_config: got an unexpected keyword argument"]),
+        ({**BATCH, "storage": {"root": "px://a"}}, ["batch_config.storage.root cannot be used"]),
+        ({**BATCH, "storage": {"root": "s3://a"}}, ["batch_config.storage.root cannot be used"]),
+        (BATCH, []),
+    ],
+)
+def test_what_is_wrong_with_the_setting_is_told_before_anything_is_read(
+    setting: dict[str, Any], lines: list[str]
+) -> None:
+    """By the name of the part that is wrong. What S3 needs is not among what tests need."""
+    found = batch_problems(setting)
+    assert len(found) == len(lines)
+    assert all(one.startswith(line) for one, line in zip(found, lines, strict=True))
+
+
+def test_half_a_character_becomes_the_sign_for_a_lost_one(tmp_path: Path) -> None:
+    """JSON may name it, UTF-8 cannot hold it, and the rest of the text is still worth having."""
+    text = {"type": "string"}
+    table = written(tmp_path, {"a": "x\ud800y", "b": "ü😀"}, a=text, b=text)
+    assert table.to_pylist() == [{"a": "x\ufffdy", "b": "ü😀"}]
+
+
+def test_fields_that_the_schema_does_not_know_are_kept_as_json(tmp_path: Path) -> None:
+    """The API may add fields at any time, with values of any type."""
+    known = {"type": ["null", "boolean"]}
+    table = written(tmp_path, {"known": True, "new": 1}, {"new": "1"}, known=known)
+    assert table.to_pylist() == [{"known": True, "new": "1"}, {"known": None, "new": '"1"'}]
+
+
+def test_columns_stand_in_the_order_of_the_schema(tmp_path: Path) -> None:
+    """Whatever the records have of them, all files of a stream look the same."""
+    number = {"type": "integer"}
+    table = written(tmp_path, {"a": 1}, {"z": 0, "b": 2}, b=number, a=number, c=number)
+    assert table.column_names == ["b", "a", "c", "z"]
+    assert str(table.schema.field("c").type) == "int64"
