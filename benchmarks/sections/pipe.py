@@ -116,5 +116,10 @@ def render(figures: dict[str, Any]) -> list[str]:
         "",
         *table(head, rows),
         "",
-        "The loader is what is waited for: it validates and rebuilds each record in Python.",
+        (
+            "The loader is what is waited for: it validates and rebuilds each record in Python. "
+            "From tap-gainsightpx it gets times as numbers of milliseconds, which it need not "
+            "parse, and which stay numbers in the table; this tap has one more column "
+            "(`_unexpected`) as well."
+        ),
     ]
