@@ -5,7 +5,7 @@ BATCH message says what was asked for. That of Parquet takes the columns from th
 file and guesses their types from the values: what the first record lacks is then in no file, and
 an event whose attributes have other types than those of the event before it ends the run. Here a
 column is what the schema declares. Objects and lists are JSON text, because the API may put
-anything into them; flattening gives columns to what is in objects.
+anything into them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import gzip
 from contextlib import nullcontext
 from dataclasses import replace
+from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -134,8 +135,9 @@ class BatchFiles:
         # stream have the same. What the schema does not know comes behind them.
         unknown = {name for record in records for name in record}.difference(self._fields)
         names = [*self._fields, *sorted(unknown)]
-        table = pa.table({name: self._column(name, records) for name in names})
-        parquet.write_table(table, file, compression="gzip" if self._is_packed else "snappy")
+        columns = {_text(name): self._column(name, records) for name in names}
+        compression = "gzip" if self._is_packed else "snappy"
+        parquet.write_table(pa.table(columns), file, compression=compression)
 
     def _column(self, name: str, records: Sequence[dict[str, Any]]) -> pa.Array:
         import pyarrow as pa  # noqa: PLC0415
@@ -144,7 +146,7 @@ class BatchFiles:
         kind = getattr(pa, _SCALARS[_kind(field)])()
         try:
             return pa.array([_shaped(record.get(name), field) for record in records], kind)
-        except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+        except (pa.ArrowException, ArithmeticError, TypeError, ValueError) as error:
             message = (
                 f"{self._stream}: a value of {name} does not fit a Parquet column of {kind} "
                 f"({error}); set batch_config.encoding.format to jsonl, or deselect the field"
@@ -155,12 +157,24 @@ class BatchFiles:
 def _shaped(value: Any, field: Mapping[str, Any]) -> Any:
     """Return a value as its column holds it: an object, a list or anything free-form as JSON."""
     kind = _kind(field)
-    if value is None or kind in {"integer", "boolean"}:
+    if value is None or kind == "boolean":
         return value
-    if kind == "number":
-        return float(value)
-    text = value if isinstance(value, str) and field.get("type") else serialize_json(value)
-    # JSON may name half of a character; a file of UTF-8 cannot hold it.
+    if kind in {"integer", "number"}:
+        return _exact(value, int if kind == "integer" else float)
+    return _text(value if isinstance(value, str) and field.get("type") else serialize_json(value))
+
+
+def _exact(value: Any, kind: type[int | float]) -> int | float:
+    """Return a number as an `int` or `float` of the same digits; raise where there is none."""
+    number = kind(value)
+    if Decimal(str(number)) != Decimal(str(value)):
+        message = f"{str(value)[:60]} would become {number}"
+        raise ValueError(message)
+    return number
+
+
+def _text(text: str) -> str:
+    """Return text that UTF-8 can hold: JSON may name half of a character."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

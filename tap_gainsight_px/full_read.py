@@ -80,7 +80,9 @@ class FullRead:
                 return self._again([])
             message = f"{error.message}, {READINGS} times in a row; run again later"
             raise WindowError(message) from error
-        rows = [row for row in page.rows if self._is_new(row) and self._wanted(row)]
+        # From its end, because the later of two versions counts. A page is in the order of dates.
+        rows = [row for row in reversed(page.rows) if self._is_new(row) and self._wanted(row)]
+        rows.reverse()
         following = next_params(
             self._reader.spec.paging,
             self._params,

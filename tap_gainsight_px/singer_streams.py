@@ -41,7 +41,9 @@ _POSITION = "read_up_to"
 _VERSION = "version"
 _POSITIONS_PER_STATE = 500
 
-# A few hundred kilobytes, so that a signal need not wait for a large window to be written.
+_TO_A_FIELD = ("properties", "name of the field")
+
+# About what a page holds, so that a signal need not wait for a large window to be written.
 _RECORDS_PER_WRITE = 500
 
 
@@ -201,10 +203,10 @@ class PxStream(Stream):
             or not isinstance(self._tap.message_writer, PageWriter)
         ):
             return None
-        deselected = [path for path, selected in self.mask.items() if not selected]
-        if any(len(path) != len(("properties", "name")) for path in deselected):
+        deselected = [path for path, selected in self.mask.items() if path and not selected]
+        left_out = frozenset(path[1] for path in deselected if len(path) == len(_TO_A_FIELD))
+        if any(path[1] not in left_out for path in deselected):
             return None
-        left_out = frozenset(path[1] for path in deselected)
         return MessageForm(stream_map.stream_alias, self._stream_version, left_out)
 
     def _batches(self) -> Generator[Batch, None, None]:

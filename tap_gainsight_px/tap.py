@@ -164,7 +164,7 @@ class TapGainsightPx(Tap):
         )
         pool = OrderedPool[Batch](
             settings.max_workers,
-            # About as much as the workers hold themselves: parts are half of what they may be.
+            # About what the workers hold themselves: most windows are parts, made half full.
             capacity=settings.max_workers * settings.window_max_records // 2,
             weigh=lambda batch: len(batch.rows),
             check=self._stop.check,

@@ -36,7 +36,7 @@ class _Hours(dict[int, str]):
 
     def __missing__(self, hour: int) -> str:
         if not EARLIEST // _HOUR <= hour <= _LATEST // _HOUR:
-            message = f"{hour * _HOUR} ms is not a time between the years 1 and 9999"
+            message = f"{hour} hours from 1970 are not a time between the years 1 and 9999"
             raise ValueError(message)
         if len(self) >= _MOST_HOURS:
             self.clear()

@@ -63,7 +63,8 @@ def render(figures: dict[str, Any]) -> list[str]:
         *table(["program", *(f"{int(size):,} events" for size in sizes)], rows),
         "",
         (
-            "The tap holds at most about `max_workers` times `window_max_records` records, half of "
-            "them being read and half waiting for their turn, whatever the size of the sync."
+            "The tap holds at most about one and a half times `max_workers` times "
+            "`window_max_records` records, whatever the size of the sync: each worker a window, "
+            "and half as many waiting for their turn."
         ),
     ]

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_gainsight_px.timestamps import floor_second, parse, to_iso, to_iso_seconds
+from tap_gainsight_px.timestamps import (
+    _HOURS,
+    _MOST_HOURS,
+    floor_second,
+    parse,
+    to_iso,
+    to_iso_seconds,
+)
 
 times = st.integers(min_value=-62_135_596_800_000, max_value=253_402_300_799_999)
 
@@ -24,6 +31,13 @@ def test_texts_sort_like_the_times_they_stand_for(one: int, other: int) -> None:
     """STATE is compared as text, so text and time must agree about what comes first."""
     assert (one < other) == (to_iso(one) < to_iso(other))
     assert len(to_iso(one)) == len("2024-02-29T12:00:00.000Z")
+
+
+def test_the_texts_of_hours_that_are_kept_are_bounded() -> None:
+    """Times of all centuries in one run must not fill the memory."""
+    texts = {to_iso(hour * 3_600_000) for hour in range(2 * _MOST_HOURS)}
+    assert len(texts) == 2 * _MOST_HOURS
+    assert len(_HOURS) <= _MOST_HOURS
 
 
 @given(time=times)

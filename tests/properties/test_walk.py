@@ -97,6 +97,15 @@ def test_pages_that_follow_one_another_stay_in_one_piece(backward: bool) -> None
     assert len(found.texts) == 3
 
 
+def test_a_page_with_a_row_of_the_next_window_is_cut() -> None:
+    """A server may take the end of a range as inclusive, and the next window has that row too."""
+    rows: list[Row] = [(date, f"key {date}", b"%d\n" % date) for date in (1, 59_999, 60_000)]
+    walk = Walk()
+    walk.add(Page(as_lines(rows)))
+    assert list(walk.in_order(WINDOW)) == rows[:2]
+    assert list(walk.in_order(None)) == rows
+
+
 @given(first=walks(), second=walks())
 def test_a_second_reading_adds_to_the_first(
     first: list[list[Row]], second: list[list[Row]]

@@ -55,12 +55,16 @@ def kinds_of(run: Run, stream: str) -> list[str]:
     return [one["type"] for one in run.messages if one.get("stream") == stream]
 
 
+@pytest.mark.parametrize("page_size", [1, 1_000])
 @pytest.mark.parametrize("by_sdk", [False, True], ids=["page by page", "record by record"])
 def test_every_full_table_is_activated_after_its_last_record(
-    sandbox: SandboxServer, *, by_sdk: bool
+    sandbox: SandboxServer, page_size: int, *, by_sdk: bool
 ) -> None:
-    """Its records carry the version; those of incremental streams carry none."""
-    run = sync(sandbox, by_sdk=by_sdk, **RANGE)
+    """Its records carry the version; those of incremental streams carry none.
+
+    One odd record sends its whole page through the SDK, so there are also pages of one.
+    """
+    run = sync(sandbox, by_sdk=by_sdk, page_size=page_size, **RANGE)
     assert run.error is None
     assert sorted(run.activated) == FULL
     for stream in FULL:

@@ -134,6 +134,34 @@ def test_a_deselected_field_stays_away(
         assert other in output.text
 
 
+@pytest.mark.parametrize(
+    ("deselected", "settings", "is_fast"),
+    [
+        ((), {}, True),
+        (("properties", "location"), {}, True),
+        (("properties", "location", "properties", "city"), {}, False),
+        ((), {"flattening_enabled": True, "flattening_max_depth": 1}, False),
+        ((), {"stream_maps": {"users": {"email": None}}}, False),
+    ],
+    ids=["all", "no field", "no field in a field", "flattened", "mapped"],
+)
+def test_pages_leave_as_they_were_decoded_unless_each_record_is_asked_for(
+    deselected: tuple[str, ...],
+    settings: dict[str, Any],
+    is_fast: bool,  # noqa: FBT001
+) -> None:
+    """The SDK escapes the `ü` that leaves a decoded page as it is, which tells the way."""
+    with SandboxServer(world_of(users=[user("u", today(), title="für")])) as sandbox:
+        catalog = discover(sandbox, "users")
+        if deselected:
+            root(entry_of(catalog, "users"), *deselected)["selected"] = False
+        output = sync(sandbox, catalog=catalog, **settings)
+    (line,) = [line for line in output.text.splitlines() if '"RECORD"' in line]
+    assert ("für" in line) == is_fast
+    assert ("f\\u00fcr" in line) != is_fast
+    assert len(output.records("users")) == 1
+
+
 def test_keys_cannot_be_deselected(sandbox: SandboxServer) -> None:
     """Without them records could be neither merged nor resumed."""
     catalog = discover(sandbox, "users")

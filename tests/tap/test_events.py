@@ -109,6 +109,22 @@ def test_a_window_that_holds_too_much_is_split_and_not_scrolled(sandbox: Sandbox
             assert len(sandbox.world.between("custom_events", start, end)) <= limit
 
 
+def test_a_window_is_split_into_parts_of_half_of_what_they_may_hold() -> None:
+    """So that uneven parts are seldom split again, at the price of a request for each part."""
+    start, minute = today() - 10 * DAY, 60_000
+    with SandboxServer(events_at([start + n * minute for n in range(1_000)])) as sandbox:
+        sync(
+            sandbox,
+            "custom_events",
+            start_date=iso(start),
+            end_date=iso(start + 1_000 * minute),
+            window_max_records=100,
+            page_size=50,
+        )
+        first_pages = [one for one in sandbox.requests if "scrollId" not in one.params]
+    assert len(first_pages) == 1 + 20
+
+
 def test_the_range_begins_at_start_date_and_ends_before_end_date() -> None:
     """`start_date` is inclusive and `end_date` exclusive, to the millisecond."""
     start, end = today() - 20 * DAY, today() - 10 * DAY

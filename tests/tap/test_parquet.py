@@ -80,6 +80,30 @@ def test_a_column_has_the_type_that_the_schema_declares(tmp_path: Path) -> None:
     assert json.loads(second.to_pylist()[0]["location"]) == {"city": "Ulm"}
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"flattening_enabled": True, "flattening_max_depth": 1},
+        {"stream_maps": {"users": {"email": "md5(email)", "visits": "int(numberOfVisits) * 2"}}},
+    ],
+    ids=["flattened", "mapped"],
+)
+def test_columns_are_those_of_what_a_record_becomes(tmp_path: Path, settings: Json) -> None:
+    """Flattened or mapped, as in RECORD lines."""
+    more = {"email": "a@px.test", "numberOfVisits": 7, "location": {"city": "Ulm"}}
+    users = [{"aptrinsicId": "u", "lastModifiedDate": START} | more]
+    with SandboxServer(world_of(users=users)) as sandbox:
+        lines = sync(sandbox, "users", **settings)
+        files = sync(sandbox, "users", batch_config=parquet(tmp_path), **settings)
+    (table,) = tables(files, "users")
+    (row,) = table.to_pylist()
+    (record,) = lines.records("users")
+    row["location"] = row.get("location") and json.loads(row["location"])
+    assert without_nulls(row) == without_nulls(record)
+    (schema,) = files.of("SCHEMA", "users")
+    assert table.column_names == list(schema["schema"]["properties"])
+
+
 def test_a_deselected_field_has_no_column(tmp_path: Path) -> None:
     """What the user does not want to load may be what nobody is allowed to see."""
     with SandboxServer(world_of(custom_events=EVENTS)) as sandbox:

@@ -95,6 +95,57 @@ def test_half_a_character_becomes_the_sign_for_a_lost_one(tmp_path: Path) -> Non
     assert table.to_pylist() == [{"a": "x\ufffdy", "b": "ü😀"}]
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "held"),
+    [
+        ("number", Decimal("1.10"), 1.1),
+        ("number", 2**53, 2.0**53),
+        ("number", 0.1 + 0.2, 0.1 + 0.2),
+        ("number", Decimal("-1e300"), -1e300),
+        ("integer", 2**63 - 1, 2**63 - 1),
+        ("integer", Decimal("3.0"), 3),
+        ("boolean", False, False),
+        ("string", "", ""),
+        ("object", {"a": Decimal("1.10")}, '{"a":1.10}'),
+        ("array", ["ü"], '["\\u00fc"]'),
+    ],
+)
+def test_a_value_is_in_its_column_with_its_digits(
+    tmp_path: Path, kind: str, value: object, held: object
+) -> None:
+    """And what is missing or null is null."""
+    table = written(tmp_path, {"a": value}, {"a": None}, {}, a={"type": ["null", kind]})
+    assert [row["a"] for row in table.to_pylist()] == [held, None, None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("number", 2**53 + 1),
+        ("number", Decimal("0.12345678901234567890123")),
+        ("number", Decimal("1e400")),
+        ("number", 10**400),
+        ("integer", 2**63),
+        ("integer", Decimal("3.5")),
+        ("integer", "three"),
+        ("integer", True),
+        ("number", {"a": 1}),
+        ("boolean", "yes"),
+    ],
+)
+def test_a_value_that_its_column_would_change_ends_the_run(
+    tmp_path: Path, kind: str, value: object
+) -> None:
+    """A rounded number is a wrong one, and nobody would notice."""
+    with pytest.raises(TapError, match="things: a value of a does not fit a Parquet column"):
+        written(tmp_path, {"a": value}, a={"type": kind})
+
+
+def test_a_name_with_half_a_character_is_mended_like_a_text(tmp_path: Path) -> None:
+    """Undeclared fields may be called anything."""
+    assert written(tmp_path, {"x\ud800": 1}).to_pylist() == [{"x\ufffd": "1"}]
+
+
 def test_fields_that_the_schema_does_not_know_are_kept_as_json(tmp_path: Path) -> None:
     """The API may add fields at any time, with values of any type."""
     known = {"type": ["null", "boolean"]}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tap_gainsight_px.record_types import MessageForm
@@ -285,6 +285,7 @@ json_values = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     records=st.lists(
         st.dictionaries(st.sampled_from([*SCHEMA["properties"], "x"]), json_values, max_size=5),
