@@ -101,7 +101,7 @@ def chart_lines(per_day: Mapping[date, int]) -> list[str]:
     counts = [per_day[day] for day in days]
     most = max(counts)
     # One column a day and the numbers on the left: so every bar is whole, none is doubled.
-    width = len(days) + len(str(most)) + 1
+    width = len(days) + len(f"{most:,}") + 1
     chart = plotext.figure.clear()
     chart.theme("colorless")
     chart.plot_size(width, _CHART_HEIGHT)
@@ -111,7 +111,8 @@ def chart_lines(per_day: Mapping[date, int]) -> list[str]:
     x.lim(0.5, len(days) + 0.5)
     x.ticks([tick + 1 for tick in ticks], [f"{days[tick]:%d %b}" for tick in ticks])
     y.lim(0, most)
-    y.frequency(3)
+    heights = [0, most // 2, most]
+    y.ticks(heights, [f"{height:,}" for height in heights])
     chart.axes(active=False, axis="x", side="upper")
     chart.axes(active=False, axis="y", side="right")
     text: str = plotext.uncolorize(str(chart.build()))
