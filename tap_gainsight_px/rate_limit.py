@@ -40,13 +40,17 @@ class RateLimit:
         self._bucket = InMemoryBucket(rates)
         self._clock = clock
         self._wait = wait
+        self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._paused_until_ms = 0
 
     def acquire(self) -> None:
         """Wait until one more request may be sent."""
-        while (delay_ms := self._try()) > 0:
-            self._wait(delay_ms / 1_000)
+        # One waits for the next moment, the others for their turn: if all of them woke up for a
+        # moment that only one can have, that would cost a tenth of the CPU.
+        with self._turn:
+            while (delay_ms := self._try()) > 0:
+                self._wait(delay_ms / 1_000)
 
     def pause(self, seconds: float) -> None:
         """Grant nothing to any worker for `seconds` from now."""

@@ -128,8 +128,8 @@ class Transport:
         repeatable: bool,
         on_lost: Callable[[], None] | None,
     ) -> T:
-        self._wait(0)  # a run that is to end sends nothing more
         self._rate_limit.acquire()
+        self._wait(0)  # a run that is to end sends nothing more
         self._count()
         try:
             status, headers, body = self._send(path, params)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +51,28 @@ def test_being_careful_costs_little_speed(limit: int) -> None:
     for _ in range(limit):
         rate_limit.acquire()
     assert clock.seconds <= 1_000.0 + 1.1
+
+
+def test_one_waits_and_the_others_queue_behind_it() -> None:
+    """If all woke up for each grant, waiting would cost more CPU than the requests."""
+    clock, waiting_too = Clock(), threading.Event()
+    second: list[threading.Thread] = []
+
+    def wait(seconds: float) -> None:
+        if second:
+            waiting_too.set()
+        else:
+            second.append(threading.Thread(target=rate_limit.acquire))
+            second[0].start()
+            assert not waiting_too.wait(0.05)
+        clock.wait(seconds)
+
+    rate_limit = RateLimit(1, clock=clock, wait=wait)
+    rate_limit.acquire()
+    rate_limit.acquire()
+    second[0].join()
+    assert waiting_too.is_set()
+    assert clock.seconds >= 1_002.0
 
 
 @given(seconds=st.floats(min_value=0.01, max_value=900))
