@@ -24,10 +24,10 @@ _WORKERS = (1, 8, 16, 32)
 
 # By judgement, not measured anew with each run.
 _NEXT = """
-What would be next: fewer threads where answers come fast, for they cost most where they wait for
-one another, as the last table shows. Then the head of an answer, which `http.client` parses like
-that of a mail. Asking urllib3's pool without the adapter of `requests` around it was tried and
-saved nothing any more. The decoding, the times and what the system does for the sockets stay.
+What would be next: the head of an answer, which `http.client` parses like that of a mail, and fewer
+threads where answers come fast, for they wait for one another, as the last table shows. Asking
+urllib3's pool without the adapter of `requests` around it was tried and saved nothing any more. The
+decoding, the times and what the system does for the sockets stay.
 """.strip().splitlines()
 
 
