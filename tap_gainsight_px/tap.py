@@ -190,10 +190,10 @@ class TapGainsightPx(Tap):
         Raises:
             SettingsError: One of them cannot be understood.
         """
-        _ = self.catalog
+        _ = self.catalog  # may ask the API, whose errors are not those of the maps
         try:
             super().setup_mapper()
-        except Exception as error:
+        except Exception as error:  # whatever comes of text that is to be an expression
             if not self._config.get("stream_maps"):
                 raise
             message = f"stream_maps cannot be used: {error}"
