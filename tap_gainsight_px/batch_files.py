@@ -41,6 +41,9 @@ def batch_problems(setting: Mapping[str, Any]) -> list[str]:
         for part, name in _NEEDED.items()
         if not (setting.get(part) or {}).get(name)
     ]
+    size = setting.get("batch_size")
+    if size is not None and (type(size) is not int or size < 1):
+        lines.append(f"batch_config.batch_size must be a whole number of at least 1, not {size!r}")
     if lines:
         return lines
     try:

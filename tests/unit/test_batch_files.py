@@ -73,6 +73,12 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     [
         ({}, ["batch_config.encoding.format is missing", "batch_config.storage.root is missing"]),
         ({"encoding": {"format": "jsonl"}}, ["batch_config.storage.root is missing"]),
+        *(
+            ({**BATCH, "batch_size": size}, ["batch_config.batch_size must be a whole number"])
+            for size in (0, -1, 1.5, "7", True)
+        ),
+        ({**BATCH, "batch_size": None}, []),
+        ({**BATCH, "batch_size": 1}, []),
         ({**BATCH, "batchsize": 5}, ["batch_config: got an unexpected keyword argument"]),
         ({**BATCH, "storage": {"root": "px://a"}}, ["batch_config.storage.root cannot be used"]),
         ({**BATCH, "storage": {"root": "s3://a"}}, ["batch_config.storage.root cannot be used"]),
