@@ -190,3 +190,34 @@ def test_a_stop_cuts_a_wait_short(sandbox: SandboxServer) -> None:
     worker.join(5)
     assert [str(error) for error in raised] == ["enough"]
     assert len(sandbox.requests) == 1
+
+
+def test_who_queues_for_the_limit_sends_nothing_after_a_stop(sandbox: SandboxServer) -> None:
+    """Also where the limit would let the next one go by then."""
+    stop, time, waiting = Stop(), FakeTime(), threading.Event()
+    ended: list[str] = []
+
+    def wait(seconds: float) -> None:
+        if seconds:
+            waiting.set()
+        stop.wait(600 if seconds else 0)
+
+    limit = RateLimit(1, clock=time.clock, wait=wait)
+    transport = Transport(settings_for(sandbox.url), limit, wait)
+
+    def work() -> None:
+        with pytest.raises(StoppedError, match="enough"):
+            transport.get(PATH, {}, users)
+        ended.append("well")
+
+    limit.acquire()
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    assert waiting.wait(5)
+    time.wait(60)
+    stop("enough", 143)
+    for worker in workers:
+        worker.join(5)
+    assert ended == ["well"] * 3
+    assert len(sandbox.requests) == 0
