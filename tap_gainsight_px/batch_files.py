@@ -43,7 +43,7 @@ def batch_problems(setting: Mapping[str, Any]) -> list[str]:
     ]
     size = setting.get("batch_size")
     if size is not None and (type(size) is not int or size < 1):
-        lines.append(f"batch_config.batch_size must be a whole number of at least 1, not {size!r}")
+        lines.append(f"batch_config.batch_size must be a whole number of at least 1, not {size}")
     if lines:
         return lines
     try:

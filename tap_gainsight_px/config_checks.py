@@ -64,17 +64,14 @@ def problems(config: dict[str, Any], schema: dict[str, Any], *, key_required: bo
     Returns:
         One line for each setting that is wrong. No line holds the value of a secret.
     """
-    lines: list[str] = []
-    for error in _Validator(schema).iter_errors(config):
-        if error.validator == "required":
-            names = [name for name in schema["required"] if name not in config]
-            lines += [
-                f"{name} is missing{_HINTS.get(name, '')}"
-                for name in names
-                if key_required or name != "api_key"
-            ]
-        else:
-            lines.append(_line(error))
+    errors = _Validator(schema).iter_errors(config)
+    lines = [_line(error) for error in errors if error.validator != "required"]
+    missing = [name for name in schema["required"] if name not in config]
+    lines += [
+        f"{name} is missing{_HINTS.get(name, '')}"
+        for name in missing
+        if key_required or name != "api_key"
+    ]
     if not lines and config.get("batch_config") is not None:
         lines = batch_problems(config["batch_config"])
     return sorted(set(lines))

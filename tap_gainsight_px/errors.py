@@ -10,6 +10,7 @@
     │   │   └── RateLimitedError  429: every worker pauses
     │   └── DailyLimitError       the account's requests of the day are used up
     ├── WindowError               a window could not be read whole, however often it was tried
+    ├── ShortfallError            all was read, but records that PX announced never arrived
     └── StoppedError              the run was asked to end: a signal, or `max_requests`
 
 `ScrollLostError` and `RangeIgnoredError` never reach the user: the reader answers them by
@@ -125,6 +126,18 @@ class RangeIgnoredError(TapError):
 
 class WindowError(TapError):
     """A window could not be read whole."""
+
+
+class ShortfallError(TapError):
+    """The run came to its end, but something in it could not be read whole."""
+
+    def __init__(self, shortfalls: list[str]) -> None:
+        """Put the line together; each shortfall names a stream, its time range and a count."""
+        super().__init__(
+            f"{len(shortfalls)} stretch(es) could not be read whole: {'; '.join(shortfalls)}. "
+            "All that arrived was written out and the bookmarks stay in front of the gaps: run "
+            "again, and ask Gainsight support about the time range if it stays like this"
+        )
 
 
 class StoppedError(TapError):

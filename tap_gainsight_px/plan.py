@@ -44,7 +44,7 @@ class Run:
     specs: Mapping[str, StreamSpec]
     """The stream table by name."""
     records: int = 0
-    """How many have been written out."""
+    """How many have been read and handed on, before any stream map."""
     shortfalls: list[str] = field(default_factory=list)
     """One line for every stretch that could not be read whole."""
     forbidden: list[str] = field(default_factory=list)

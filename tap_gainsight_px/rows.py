@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeAlias
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# About what a page holds, so that a signal need not wait for a large window to be written.
+_RECORDS_PER_WRITE = 500
 
 Key: TypeAlias = "str | tuple[Any, ...]"
 """What tells a record from another one: as a rule the values of its primary keys."""
@@ -65,6 +68,20 @@ def dates_and_keys(rows: Sequence[Row]) -> tuple[list[int | None], list[Key]]:
     if isinstance(rows, Lines):
         return rows.dates, rows.keys
     return [row[0] for row in rows], [row[1] for row in rows]
+
+
+def pieces(rows: Sequence[Row]) -> Iterator[bytes | dict[str, Any]]:
+    """Yield records as they are to be written: many lines at a time, or one dict."""
+    if isinstance(rows, Lines):
+        yield from rows.texts
+        return
+    for start in range(0, len(rows), _RECORDS_PER_WRITE):
+        records = [record for _, _, record in rows[start : start + _RECORDS_PER_WRITE]]
+        for is_line, group in groupby(records, key=lambda record: isinstance(record, bytes)):
+            if is_line:
+                yield b"".join(cast("Iterator[bytes]", group))
+            else:
+                yield from cast("Iterator[dict[str, Any]]", group)
 
 
 def has_key(row: Row) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk import Stream
@@ -19,11 +18,11 @@ from tap_gainsight_px.message_writer import PageWriter
 from tap_gainsight_px.plan import Run, jobs_of
 from tap_gainsight_px.record_types import MessageForm
 from tap_gainsight_px.records import PageDecoder
-from tap_gainsight_px.rows import Lines
+from tap_gainsight_px.rows import pieces
 from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
     from singer_sdk import Tap
     from singer_sdk.helpers import types
@@ -42,9 +41,6 @@ _VERSION = "version"
 _POSITIONS_PER_STATE = 500
 
 _TO_A_FIELD = ("properties", "name of the field")
-
-# About what a page holds, so that a signal need not wait for a large window to be written.
-_RECORDS_PER_WRITE = 500
 
 
 class PxStream(Stream):
@@ -179,7 +175,7 @@ class PxStream(Stream):
 
     def _write_rows(self, rows: Sequence[Row], writer: PageWriter) -> None:
         """Write rows in their order, those that are messages already many at a time."""
-        for piece in _pieces(rows):
+        for piece in pieces(rows):
             self._run().stop.check()
             if isinstance(piece, bytes):
                 writer.write_lines(piece)
@@ -380,27 +376,3 @@ class PxStream(Stream):
 
     def get_replication_key_signpost(self, context: types.Context | None = None) -> None:
         """Keep the SDK's upper limit for bookmarks out of STATE; `_finish` has its own."""
-
-
-def _pieces(rows: Sequence[Row]) -> Iterator[bytes | dict[str, Any]]:
-    """Yield records as they are to be written: many lines at a time, or one dict."""
-    if isinstance(rows, Lines):
-        yield from rows.texts
-        return
-    for start in range(0, len(rows), _RECORDS_PER_WRITE):
-        records = [record for _, _, record in rows[start : start + _RECORDS_PER_WRITE]]
-        for is_line, group in groupby(records, key=lambda record: isinstance(record, bytes)):
-            if is_line:
-                yield b"".join(cast("Iterator[bytes]", group))
-            else:
-                yield from group
-
-
-def shortfall_error(shortfalls: list[str]) -> TapError:
-    """Return the error that ends a run in which something could not be read whole."""
-    message = (
-        f"{len(shortfalls)} stretch(es) could not be read whole: {'; '.join(shortfalls)}. "
-        "All that arrived was written out and the bookmarks stay in front of the gaps: run again, "
-        "and ask Gainsight support about the time range if it stays like this"
-    )
-    return TapError(message)

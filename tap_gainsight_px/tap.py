@@ -20,7 +20,7 @@ from tap_gainsight_px.bookmarks import checked_state, read_bookmark
 from tap_gainsight_px.config_checks import from_environment, oddities, problems
 from tap_gainsight_px.custom_attributes import decode_attributes, with_attributes
 from tap_gainsight_px.drift import with_unexpected
-from tap_gainsight_px.errors import RefusedError, SettingsError
+from tap_gainsight_px.errors import RefusedError, SettingsError, ShortfallError
 from tap_gainsight_px.event_tables import event_table_schema, event_table_specs
 from tap_gainsight_px.message_writer import PageWriter
 from tap_gainsight_px.ordered_pool import OrderedPool
@@ -29,7 +29,7 @@ from tap_gainsight_px.rate_limit import RateLimit
 from tap_gainsight_px.reader import Batch
 from tap_gainsight_px.schema_files import load_schema
 from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings
-from tap_gainsight_px.singer_streams import PxStream, shortfall_error
+from tap_gainsight_px.singer_streams import PxStream
 from tap_gainsight_px.stop import Stop
 from tap_gainsight_px.streams import STREAMS
 from tap_gainsight_px.transport import Transport
@@ -155,13 +155,18 @@ class TapGainsightPx(Tap):
     # The run
 
     @cached_property
+    def _transport(self) -> Transport:
+        settings = self._settings
+        rate_limit = RateLimit(
+            settings.requests_per_second, clock=time.monotonic, wait=self._stop.wait
+        )
+        return Transport(settings, rate_limit, self._stop.wait)
+
+    @cached_property
     def _run(self) -> Run:
         settings = self._settings
         if settings.sends_key_in_the_clear:
             self.logger.warning("api_url is http: the API key is sent unencrypted")
-        rate_limit = RateLimit(
-            settings.requests_per_second, clock=time.monotonic, wait=self._stop.wait
-        )
         pool = OrderedPool[Batch](
             settings.max_workers,
             # About what the workers hold themselves: most windows are parts, made half full.
@@ -169,7 +174,6 @@ class TapGainsightPx(Tap):
             weigh=lambda batch: len(batch.rows),
             check=self._stop.check,
         )
-        self._transport = Transport(settings, rate_limit, self._stop.wait)
         return Run(settings, self._transport.get, pool, self._stop, self._specs)
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -202,7 +206,7 @@ class TapGainsightPx(Tap):
     def _sum_up(self) -> None:
         run = self._run
         self.logger.info(
-            "Wrote %s records with %s requests in %.1f s",
+            "Read %s records with %s requests in %.1f s",
             f"{run.records:,}",
             f"{self._transport.requests_sent:,}",
             (timestamps.now() - run.settings.run_start) / 1_000,
@@ -223,7 +227,7 @@ class TapGainsightPx(Tap):
                 ", ".join(run.forbidden),
             )
         if run.shortfalls:
-            raise shortfall_error(run.shortfalls)
+            raise ShortfallError(run.shortfalls)
 
     @classmethod
     def cb_config(

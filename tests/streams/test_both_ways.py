@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tap_gainsight_px.sandbox import SandboxServer, World
-from tests.streams.runs import Run, entry_of, root, sync
-from tests.streams.runs import discover as discovered
+from tests.streams.runs import Run, discover, entry_of, select, sync
 from tests.streams.truth import DAY, iso
 
 START = 1_700_006_400_000
@@ -61,9 +60,7 @@ def test_schema_record_and_state_are_the_same_both_ways(
     dated = [{} if date is None else {"lastModifiedDate": date} for date in modified]
     world.put_many("users", [{"aptrinsicId": f"u{n}", **date} for n, date in enumerate(dated)])
     with SandboxServer(world) as sandbox:
-        catalog = discovered(sandbox)
-        for entry in catalog["streams"]:
-            root(entry)["selected"] = entry["tap_stream_id"] in {"custom_events", "users"}
+        catalog = select(discover(sandbox), "custom_events", "users")
         for one in entry_of(catalog, "custom_events")["metadata"]:
             if one["breadcrumb"] and one["breadcrumb"][-1] in deselected:
                 one["metadata"]["selected"] = False

@@ -198,7 +198,7 @@ def test_the_last_line_says_what_the_run_came_to(sandbox: SandboxServer, tap: Pr
     catalog = discover(sandbox, "custom_events")
     sandbox.requests.clear()
     output = tap.run(config=config(sandbox), catalog=catalog)
-    assert f"Wrote 1 records with {len(sandbox.requests)} requests in " in output.log
+    assert f"Read 1 records with {len(sandbox.requests)} requests in " in output.log
 
 
 def test_a_bookmark_of_long_ago_is_no_reason_to_fail(sandbox: SandboxServer, tap: Program) -> None:
