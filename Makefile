@@ -13,7 +13,7 @@ POSTGRES := .build/target-postgres/.ready
 CHECKER  := .build/singer-tools/.ready
 BENCH    := .build/bench/.ready
 PEER     := .build/bench-peer/.ready
-PACKAGE  := $(shell find tap_gainsight_px schemas -type f ! -name '*.pyc')
+PACKAGE  := $(shell find tap_gainsight_px px_sandbox schemas -type f ! -name '*.pyc')
 
 # $(call venv,<title>,<pip arguments>): a fresh environment in the folder of the target, silent unless it fails.
 define venv
@@ -121,7 +121,7 @@ UV_COMPILE = .build/uv/bin/uv pip compile --quiet --upgrade --universal --python
 
 clean: ## Remove all that was installed, built and loaded
 	@rm -rf .venv .build .demo .meltano dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	@find tap_gainsight_px tests demo -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find tap_gainsight_px px_sandbox tests demo -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---------------------------------------------------------------------------------------------
 python:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR, extend_validator_with_defaults
 
-from tap_gainsight_px.batch_files import batch_problems
 from tap_gainsight_px.errors import SettingsError
+from tap_gainsight_px.output.batch_files import batch_config_errors
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -53,7 +53,7 @@ def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return config
 
 
-def problems(config: dict[str, Any], schema: dict[str, Any], *, key_required: bool) -> list[str]:
+def find_errors(config: dict[str, Any], schema: dict[str, Any], *, key_required: bool) -> list[str]:
     """Check a configuration against the JSON schema, and fill in the schema's defaults.
 
     Args:
@@ -73,7 +73,7 @@ def problems(config: dict[str, Any], schema: dict[str, Any], *, key_required: bo
         if key_required or name != "api_key"
     ]
     if not lines and config.get("batch_config") is not None:
-        lines = batch_problems(config["batch_config"])
+        lines = batch_config_errors(config["batch_config"])
     return sorted(set(lines))
 
 
@@ -99,13 +99,13 @@ def _kinds(declared: str | list[str]) -> str:
     return " or ".join(_KINDS.get(kind, kind) for kind in kinds if kind != "null")
 
 
-def oddities(
+def find_warnings(
     config: Mapping[str, Any], schema: Mapping[str, Any], streams: Collection[str]
 ) -> Iterator[str]:
     """Yield a line for whatever in a configuration has no effect, which is rather a mistake.
 
     Args:
-        config: A configuration without problems.
+        config: A configuration without find_errors.
         schema: JSON schema of all settings.
         streams: The names of all streams.
     """

@@ -16,23 +16,22 @@ from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.singerlib import Catalog
 
 from tap_gainsight_px import timestamps
-from tap_gainsight_px.bookmarks import checked_state, read_bookmark
-from tap_gainsight_px.config_checks import from_environment, oddities, problems
-from tap_gainsight_px.custom_attributes import decode_attributes, with_attributes
-from tap_gainsight_px.drift import with_unexpected
+from tap_gainsight_px.api.rate_limit import RateLimit
+from tap_gainsight_px.api.transport import Transport
+from tap_gainsight_px.cancellation import Cancellation
+from tap_gainsight_px.catalog.custom_attributes import decode_attributes, with_attributes
+from tap_gainsight_px.catalog.event_tables import event_table_schema, event_table_specs
+from tap_gainsight_px.catalog.schemas import load_schema, with_unexpected
+from tap_gainsight_px.catalog.streams import STREAMS
+from tap_gainsight_px.config_checks import find_errors, find_warnings, from_environment
 from tap_gainsight_px.errors import RefusedError, SettingsError, ShortfallError
-from tap_gainsight_px.event_tables import event_table_schema, event_table_specs
-from tap_gainsight_px.message_writer import PageWriter
-from tap_gainsight_px.ordered_pool import OrderedPool
-from tap_gainsight_px.plan import Run, sample_events
-from tap_gainsight_px.rate_limit import RateLimit
-from tap_gainsight_px.reader import Batch
-from tap_gainsight_px.schema_files import load_schema
+from tap_gainsight_px.output.message_writer import PageWriter
+from tap_gainsight_px.output.state import checked_state, read_bookmark
+from tap_gainsight_px.reading.ordered_pool import OrderedPool
+from tap_gainsight_px.reading.planner import Run, sample_events
+from tap_gainsight_px.records.page import Slice
 from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings
-from tap_gainsight_px.singer_streams import PxStream
-from tap_gainsight_px.stop import Stop
-from tap_gainsight_px.streams import STREAMS
-from tap_gainsight_px.transport import Transport
+from tap_gainsight_px.stream import PxStream
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from singer_sdk import Stream
     from singer_sdk.plugin_base import _ConfigInput
 
-    from tap_gainsight_px.stream_spec import StreamSpec
+    from tap_gainsight_px.catalog.spec import StreamSpec
 
 # A target that does not read keeps the tap from writing, and so from ending. After a signal it
 # ends all the same: what was not written out is not in STATE either.
@@ -65,7 +64,7 @@ class TapGainsightPx(Tap):
             SettingsError: The configuration is wrong.
             StateError: The STATE is wrong.
         """
-        self._stop = Stop()
+        self._cancellation = Cancellation()
         has_mapper = kwargs.pop("setup_mapper", True)
         # The mapper needs the streams, and some of their types only the API can tell.
         super().__init__(setup_mapper=False, **kwargs)
@@ -82,7 +81,7 @@ class TapGainsightPx(Tap):
         # A setting that is null is one that is not set.
         self._config = {name: value for name, value in self._config.items() if value is not None}
         self.append_builtin_config(self.config_jsonschema)
-        found = problems(self._config, self.config_jsonschema, key_required=raise_errors)
+        found = find_errors(self._config, self.config_jsonschema, key_required=raise_errors)
         if found:
             raise SettingsError(*found)
         if raise_errors:
@@ -94,9 +93,9 @@ class TapGainsightPx(Tap):
         cls.append_builtin_config(cls.config_jsonschema)
         return from_environment(cls.config_jsonschema, cls._env_var_prefix)
 
-    def _warn_of_oddities(self) -> None:
+    def _warn_of_settings(self) -> None:
         """Say what has no effect: names that there are not, and a selection of nothing."""
-        for line in oddities(self._config, self.config_jsonschema, self.streams):
+        for line in find_warnings(self._config, self.config_jsonschema, self.streams):
             self.logger.warning("%s", line)
         for entry in self.input_catalog.streams if self.input_catalog else []:
             if entry.tap_stream_id not in self.streams:
@@ -158,23 +157,23 @@ class TapGainsightPx(Tap):
     def _transport(self) -> Transport:
         settings = self._settings
         rate_limit = RateLimit(
-            settings.requests_per_second, clock=time.monotonic, wait=self._stop.wait
+            settings.requests_per_second, clock=time.monotonic, wait=self._cancellation.wait
         )
-        return Transport(settings, rate_limit, self._stop.wait)
+        return Transport(settings, rate_limit, self._cancellation.wait)
 
     @cached_property
     def _run(self) -> Run:
         settings = self._settings
         if settings.sends_key_in_the_clear:
             self.logger.warning("api_url is http: the API key is sent unencrypted")
-        pool = OrderedPool[Batch](
+        pool = OrderedPool[Slice](
             settings.max_workers,
             # About what the workers hold themselves: most windows are parts, made half full.
             capacity=settings.max_workers * settings.window_max_records // 2,
             weigh=lambda batch: len(batch.rows),
-            check=self._stop.check,
+            check=self._cancellation.check,
         )
-        return Run(settings, self._transport.get, pool, self._stop, self._specs)
+        return Run(settings, self._transport.get, pool, self._cancellation, self._specs)
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take in the STATE of an earlier run.
@@ -261,7 +260,7 @@ class TapGainsightPx(Tap):
             parse_env_config=bool(config and config.parse_env),
             validate_config=True,
         )
-        tap._warn_of_oddities()
+        tap._warn_of_settings()
         tap.sync_all()
         tap._sum_up()
         tap.finish()
@@ -269,13 +268,13 @@ class TapGainsightPx(Tap):
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """End in good order: no new request, STATE of what was written out, exit code not 0."""
         exit_code = 128 + signum
-        if self._stop.is_set:
+        if self._cancellation.is_set:
             os._exit(exit_code)
         name = signal.Signals(signum).name
         timer = threading.Timer(_SECONDS_TO_END, os._exit, (exit_code,))
         timer.daemon = True
         timer.start()
-        self._stop(f"stopped by {name}; run again with the last STATE to go on", exit_code)
+        self._cancellation(f"stopped by {name}; run again with the last STATE to go on", exit_code)
 
 
 def _read_config(path: str) -> str:

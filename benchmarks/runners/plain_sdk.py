@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import RESTStream, Tap
 from singer_sdk.pagination import BaseAPIPaginator
 
-from tap_gainsight_px.schema_files import load_schema
+from tap_gainsight_px.catalog.schemas import load_schema
 
 if TYPE_CHECKING:
     import requests

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tap_gainsight_px.api.transport import Transport
 from tap_gainsight_px.tap import TapGainsightPx
-from tap_gainsight_px.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,28 +20,30 @@ if TYPE_CHECKING:
 # What to time, by the name that the report gives it and in its order. A place that is not there
 # any more is reported, and its time shows as the rest.
 PARTS = {
-    "HTTP: build the request": ["tap_gainsight_px.transport:Transport._send"],
+    "HTTP: build the request": ["tap_gainsight_px.api.transport:Transport._send"],
     "HTTP: send it, read the head of the answer": ["requests.adapters:HTTPAdapter.send"],
-    "HTTP: read the body": ["tap_gainsight_px.transport:_read"],
-    "decode: bytes to typed records": ["tap_gainsight_px.record_types:RecordType.decode"],
-    "times, and a check of what stays bytes": ["tap_gainsight_px.record_types:RecordType.finish"],
-    "keys and dates": ["tap_gainsight_px.record_types:RecordType.values"],
-    "encode: typed records to messages": ["tap_gainsight_px.record_types:RecordType.lines"],
+    "HTTP: read the body": ["tap_gainsight_px.api.transport:_read"],
+    "decode: bytes to typed records": ["tap_gainsight_px.records.typed:RecordType.decode"],
+    "times, and a check of what stays bytes": ["tap_gainsight_px.records.typed:RecordType.finish"],
+    "keys and dates": ["tap_gainsight_px.records.typed:RecordType.values"],
+    "encode: typed records to messages": ["tap_gainsight_px.records.typed:RecordType.lines"],
     "order within a page, and letting go of it": [
-        "tap_gainsight_px.records:PageDecoder._decode_typed"
+        "tap_gainsight_px.records.decoder:PageDecoder._decode_typed"
     ],
-    "count, each once": ["tap_gainsight_px.walk:Walk.add"],
-    "order of pages": ["tap_gainsight_px.walk:Walk.in_order"],
+    "count, each once": ["tap_gainsight_px.reading.completeness:Walk.add"],
+    "order of pages": ["tap_gainsight_px.reading.completeness:Walk.in_order"],
     "write": [
-        "tap_gainsight_px.singer_streams:PxStream._write_rows",
-        "tap_gainsight_px.message_writer:PageWriter.flush",
+        "tap_gainsight_px.stream:PxStream._write_rows",
+        "tap_gainsight_px.output.message_writer:PageWriter.flush",
     ],
-    "rate limit": ["tap_gainsight_px.rate_limit:RateLimit.acquire"],
+    "rate limit": ["tap_gainsight_px.api.rate_limit:RateLimit.acquire"],
     "pool: hand out and collect": [
-        f"tap_gainsight_px.ordered_pool:OrderedPool.{name}"
+        f"tap_gainsight_px.reading.ordered_pool:OrderedPool.{name}"
         for name in ("_next_slot", "_finish", "_await_first")
     ],
-    "windows, retries and the rest of a request": ["tap_gainsight_px.reader:WindowReader._read"],
+    "windows, retries and the rest of a request": [
+        "tap_gainsight_px.reading.window_reader:WindowReader._read"
+    ],
 }
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from tap_gainsight_px import __main__, transport
-from tap_gainsight_px.stop import Stop
+from tap_gainsight_px import __main__
+from tap_gainsight_px.api import transport
+from tap_gainsight_px.cancellation import Cancellation
 
-_wait = Stop.wait
+_wait = Cancellation.wait
 
 
-def _short(stop: Stop, seconds: float) -> None:
+def _short(stop: Cancellation, seconds: float) -> None:
     _wait(stop, seconds / 50)
 
 
-Stop.wait = _short  # type: ignore[method-assign,assignment]
+Cancellation.wait = _short  # type: ignore[method-assign,assignment]
 transport._PAUSE_WITHOUT_RETRY_AFTER_SECONDS = 0.02  # noqa: SLF001
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from tap_gainsight_px.sandbox import SandboxServer, World
+from px_sandbox import SandboxServer, World
 from tests.chaos.schedule import DATES, EVENTS, KEYS, FaultyRun, Json, Schedule, schedule_of
 from tests.tap.harness import PROJECT, Program, config, discover, environment, milliseconds
 

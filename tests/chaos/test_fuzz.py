@@ -9,20 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_gainsight_px.bookmarks import checked_state, read_bookmark
-from tap_gainsight_px.custom_attributes import decode_attributes, with_attributes
-from tap_gainsight_px.drift import with_unexpected
+from tap_gainsight_px.api.transport import _decoded
+from tap_gainsight_px.catalog.custom_attributes import decode_attributes, with_attributes
+from tap_gainsight_px.catalog.schemas import load_schema, with_unexpected
+from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.errors import AnswerLostError, StateError
-from tap_gainsight_px.record_types import MessageForm
-from tap_gainsight_px.records import Page, PageDecoder
-from tap_gainsight_px.schema_files import load_schema
-from tap_gainsight_px.streams import STREAMS
-from tap_gainsight_px.transport import _decoded
+from tap_gainsight_px.output.state import checked_state, read_bookmark
+from tap_gainsight_px.records.decoder import PageDecoder
+from tap_gainsight_px.records.page import Page
+from tap_gainsight_px.records.typed import MessageFormat
 
 DECODERS = [
-    (spec, way, PageDecoder(spec, with_unexpected(load_schema(spec.schema_name)), form=way))
+    (
+        spec,
+        way,
+        PageDecoder(spec, with_unexpected(load_schema(spec.schema_name)), message_format=way),
+    )
     for spec in STREAMS
-    for way in (None, MessageForm("events"))
+    for way in (None, MessageFormat("events"))
 ]
 FIELDS = sorted({name for spec in STREAMS for name in load_schema(spec.schema_name)["properties"]})
 NAMES = ["totalHits", "scrollId", "isLastPage", "apiName", "type", "origin", *FIELDS]
@@ -60,14 +64,14 @@ def assert_a_page_or_refused(decode: PageDecoder, body: bytes) -> None:
     assert isinstance(page, Page)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(which=st.sampled_from(DECODERS), body=torn())
 def test_arbitrary_bytes_are_a_page_or_refused(which: Any, body: bytes) -> None:
     """Of every stream, on the fast way and the slow one: a ValueError, and no other error."""
     assert_a_page_or_refused(which[2], body)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     which=st.sampled_from(DECODERS),
     records=st.lists(st.dictionaries(st.sampled_from(FIELDS), anything, max_size=4), max_size=3),
@@ -83,7 +87,7 @@ def test_arbitrary_json_in_the_right_place_is_a_page_or_refused(
     assert_a_page_or_refused(decode, json.dumps(answer).encode())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(which=st.sampled_from(DECODERS), depth=st.integers(500, 200_000))
 def test_a_deep_answer_is_refused(which: Any, depth: int) -> None:
     """Brackets without end exhaust no stack: whoever asked takes the answer for a lost one."""
@@ -92,7 +96,7 @@ def test_a_deep_answer_is_refused(which: Any, depth: int) -> None:
             _decoded("/v1/any", 200, b'{"results":[{"x":' + body + b"!", which[2])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(torn() | anything.map(lambda value: json.dumps(value).encode()))
 def test_arbitrary_bytes_are_attributes_or_refused(body: bytes) -> None:
     """What is understood as attributes also leads to a schema."""
@@ -104,7 +108,7 @@ def test_arbitrary_bytes_are_attributes_or_refused(body: bytes) -> None:
     assert "properties" in with_attributes(schema, attributes)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(anything)
 def test_an_arbitrary_state_is_understood_or_refused(state: Any) -> None:
     """A StateError of one line, whatever the file holds."""
@@ -117,7 +121,7 @@ def test_an_arbitrary_state_is_understood_or_refused(state: Any) -> None:
         assert len(line.splitlines()) == 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(value=anything, key=st.just("date") | anything)
 def test_an_arbitrary_bookmark_is_a_time_or_refused(value: Any, key: Any) -> None:
     """A StateError of one line, whatever stands where the time should be."""

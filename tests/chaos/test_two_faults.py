@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer
-from tap_gainsight_px.stop import Stop
+from px_sandbox import SandboxServer
+from tap_gainsight_px.cancellation import Cancellation
 from tests.tap.harness import KEYS, sync
 from tests.tap.worlds import DAY, events_at, iso, today, user, world_of
 
 if TYPE_CHECKING:
-    from tap_gainsight_px.sandbox import World
+    from px_sandbox import World
 
 START = today() - 100 * DAY
 Json = dict[str, Any]
@@ -25,8 +25,8 @@ Json = dict[str, Any]
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let waits take a fiftieth of their time, and keep the machine's proxies out."""
-    wait = Stop.wait
-    monkeypatch.setattr(Stop, "wait", lambda stop, seconds: wait(stop, seconds / 50))
+    wait = Cancellation.wait
+    monkeypatch.setattr(Cancellation, "wait", lambda stop, seconds: wait(stop, seconds / 50))
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
 

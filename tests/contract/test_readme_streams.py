@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_gainsight_px.streams import STREAMS
+from tap_gainsight_px.catalog.streams import STREAMS
 from tests.contract.facts import names_in, readme_rows
 
 if TYPE_CHECKING:
-    from tap_gainsight_px.stream_spec import StreamSpec
+    from tap_gainsight_px.catalog.spec import StreamSpec
 
 every_stream = pytest.mark.parametrize("spec", STREAMS, ids=lambda spec: spec.name)
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tap_gainsight_px.catalog.spec import Paging, StreamSpec, TimeFormat, TimeRange
 from tap_gainsight_px.errors import RefusedError
-from tap_gainsight_px.ordered_pool import OrderedPool
-from tap_gainsight_px.reader import Batch, WindowReader
-from tap_gainsight_px.records import PageDecoder
-from tap_gainsight_px.stream_spec import Paging, StreamSpec, TimeForm, TimeRange
+from tap_gainsight_px.reading.ordered_pool import OrderedPool
+from tap_gainsight_px.reading.window_reader import WindowReader
+from tap_gainsight_px.records.decoder import PageDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tap_gainsight_px.paging import Params
+    from tap_gainsight_px.api.transport import Params
+    from tap_gainsight_px.records.page import Slice
 
 T = TypeVar("T")
 
@@ -26,7 +27,7 @@ EVENTS = StreamSpec(
     page_size_max=1_000,
     primary_keys=("eventId",),
     replication_key="date",
-    time_range=TimeRange("date", forms=(TimeForm.EPOCH_MS,)),
+    time_range=TimeRange("date", time_formats=(TimeFormat.EPOCH_MS,)),
 )
 SCHEMA = {"properties": {"date": {"type": ["string", "null"], "format": "date-time"}}}
 
@@ -96,9 +97,9 @@ def make_reader(api: ScrollApi, *, page_size: int, window_max_records: int) -> W
     )
 
 
-def run(*jobs: Callable[[], Any]) -> list[Batch]:
+def run(*jobs: Callable[[], Any]) -> list[Slice]:
     """Run jobs to their end, as the tap does."""
-    pool: OrderedPool[Batch] = OrderedPool(
+    pool: OrderedPool[Slice] = OrderedPool(
         2, capacity=1_000, weigh=lambda batch: len(batch.rows), check=lambda: None
     )
     try:

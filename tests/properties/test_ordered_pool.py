@@ -7,10 +7,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_gainsight_px.ordered_pool import More, OrderedPool
+from tap_gainsight_px.reading.ordered_pool import More, OrderedPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,6 @@ def flatten(plan: Plan) -> list[int]:
     return [plan] if isinstance(plan, int) else [one for inner in plan for one in flatten(inner)]
 
 
-@settings(deadline=None)
 @given(
     lanes=st.lists(plans, min_size=1, max_size=4),
     workers=st.integers(1, 8),
@@ -60,7 +59,6 @@ def test_results_come_in_order_each_once(
         pool.close()
 
 
-@settings(deadline=None)
 @given(results=st.lists(st.integers(), max_size=30), failing=st.integers(0, 30))
 def test_what_lies_before_an_error_is_still_handed_out(results: list[int], failing: int) -> None:
     """An error ends the work behind it, not the work before it."""

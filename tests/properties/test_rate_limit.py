@@ -7,7 +7,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_gainsight_px.rate_limit import RateLimit
+from tap_gainsight_px.api.rate_limit import RateLimit
 
 
 class Clock:

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tap_gainsight_px.catalog.spec import TimeFormat
 from tap_gainsight_px.errors import WindowError
-from tap_gainsight_px.ordered_pool import More
-from tap_gainsight_px.reader import Batch
-from tap_gainsight_px.stream_spec import TimeForm
+from tap_gainsight_px.reading.ordered_pool import More
+from tap_gainsight_px.reading.windows import Window
+from tap_gainsight_px.records.page import Slice
 from tap_gainsight_px.timestamps import SECOND
-from tap_gainsight_px.windows import Window
 from tests.properties.scroll_api import FAULTS, ScrollApi, make_reader, run
 
 SPAN = 60  # seconds of the world below
@@ -32,7 +32,7 @@ def ids_within(records: list[dict[str, Any]], window: Window) -> list[str]:
     return sorted(one["eventId"] for one in records if window.start <= one["date"] < window.end)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     records=records,
     bounds=ranges,
@@ -46,7 +46,7 @@ def test_a_window_is_read_whole_in_order_and_each_record_once(
     window = Window(bounds[0] * SECOND, bounds[1] * SECOND)
     api = ScrollApi(records, iter(()))
     reader = make_reader(api, page_size=page_size, window_max_records=window_max_records)
-    batches = run(reader.job(window, TimeForm.EPOCH_MS))
+    batches = run(reader.job(window, TimeFormat.EPOCH_MS))
     rows = [row for batch in batches for row in batch.rows]
     assert sorted(row[1] for row in rows) == ids_within(records, window)
     assert [row[0] for row in rows] == sorted(row[0] or 0 for row in rows)
@@ -54,7 +54,7 @@ def test_a_window_is_read_whole_in_order_and_each_record_once(
     assert not any(batch.missing for batch in batches)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     records=records,
     page_size=st.integers(1, 12),
@@ -70,7 +70,7 @@ def test_faults_of_a_scroll_lose_nothing(
     api = ScrollApi(records, iter(["well", *faults]))
     reader = make_reader(api, page_size=page_size, window_max_records=window_max_records)
     try:
-        batches = run(reader.job(window, TimeForm.EPOCH_MS))
+        batches = run(reader.job(window, TimeFormat.EPOCH_MS))
     except WindowError:
         assume(False)  # noqa: FBT003 - told aloud: nothing was lost in silence
     rows = [row for batch in batches for row in batch.rows]
@@ -81,7 +81,7 @@ def test_faults_of_a_scroll_lose_nothing(
     assert sorted(found) == ids_within(records, window) or missing
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(records=records, page_size=st.integers(1, 12), fault=st.sampled_from(FAULTS[5:]))
 def test_a_wrong_count_costs_no_record(
     records: list[dict[str, Any]], page_size: int, fault: str
@@ -90,7 +90,7 @@ def test_a_wrong_count_costs_no_record(
     window = Window(0, SPAN * SECOND)
     api = ScrollApi(records, iter([fault] * 1_000))
     reader = make_reader(api, page_size=page_size, window_max_records=20)
-    batches = run(reader.job(window, TimeForm.EPOCH_MS))
+    batches = run(reader.job(window, TimeFormat.EPOCH_MS))
     found = [row[1] for batch in batches for row in batch.rows]
     assert sorted(found) == ids_within(records, window)
     assert any(batch.missing for batch in batches) == (fault == "too high")
@@ -100,7 +100,7 @@ def test_a_count_that_is_never_reached_is_told_and_not_passed_over() -> None:
     """What the API announces but does not give is missing, by number."""
     api = ScrollApi([{"eventId": "1", "date": 0}], iter(["too high"] * 100))
     reader = make_reader(api, page_size=5, window_max_records=100)
-    (batch,) = run(reader.job(Window(0, SECOND), TimeForm.EPOCH_MS))
+    (batch,) = run(reader.job(Window(0, SECOND), TimeFormat.EPOCH_MS))
     assert [row[1] for row in batch.rows] == ["1"]
     assert batch.missing == 3
 
@@ -110,7 +110,7 @@ def test_records_that_the_api_holds_twice_are_no_shortfall() -> None:
     twice = [{"eventId": "1", "date": 0}, {"eventId": "1", "date": 0}]
     api = ScrollApi(twice, iter(()))
     reader = make_reader(api, page_size=5, window_max_records=100)
-    (batch,) = run(reader.job(Window(0, SECOND), TimeForm.EPOCH_MS))
+    (batch,) = run(reader.job(Window(0, SECOND), TimeFormat.EPOCH_MS))
     assert len(batch.rows) == 1
     assert batch.missing == 0
 
@@ -120,7 +120,7 @@ def test_a_second_that_holds_too_much_is_read_all_the_same() -> None:
     burst = [{"eventId": str(number), "date": 500} for number in range(50)]
     api = ScrollApi(burst, iter(()))
     reader = make_reader(api, page_size=7, window_max_records=10)
-    batches = run(reader.job(Window(0, 8 * SECOND), TimeForm.EPOCH_MS))
+    batches = run(reader.job(Window(0, 8 * SECOND), TimeFormat.EPOCH_MS))
     assert sum(len(batch.rows) for batch in batches) == 50
 
 
@@ -131,13 +131,13 @@ def test_a_burst_is_found_in_a_few_steps() -> None:
     api = ScrollApi(burst, iter(()))
     reader = make_reader(api, page_size=60, window_max_records=60)
     steps = 0
-    jobs = [reader.job(Window(0, 190 * day), TimeForm.EPOCH_MS)]
+    jobs = [reader.job(Window(0, 190 * day), TimeFormat.EPOCH_MS)]
     rows = 0
     while jobs:
         steps += 1
         outcomes = [job() for job in jobs]
         jobs = [job for one in outcomes if isinstance(one, More) for job in one.jobs]
-        rows += sum(len(one.rows) for one in outcomes if isinstance(one, Batch))
+        rows += sum(len(one.rows) for one in outcomes if isinstance(one, Slice))
     assert rows == 110
     assert steps <= 10
 
@@ -149,7 +149,7 @@ def test_a_scroll_that_never_ends_is_given_up() -> None:
     )
     reader = make_reader(api, page_size=5, window_max_records=100)
     with pytest.raises(WindowError, match="over and over"):
-        run(reader.job(Window(0, SECOND), TimeForm.EPOCH_MS))
+        run(reader.job(Window(0, SECOND), TimeFormat.EPOCH_MS))
     assert len(api.requests) < 50
 
 
@@ -159,7 +159,7 @@ def test_an_api_that_ignores_the_range_is_not_believed() -> None:
     api._matching = lambda params: [{"eventId": "1", "date": 99 * SECOND}]  # type: ignore[method-assign] # noqa: ARG005, SLF001
     reader = make_reader(api, page_size=5, window_max_records=100)
     with pytest.raises(WindowError, match="outside the range"):
-        run(reader.job(Window(0, SECOND), TimeForm.EPOCH_MS))
+        run(reader.job(Window(0, SECOND), TimeFormat.EPOCH_MS))
 
 
 def test_a_record_at_the_very_end_belongs_to_the_next_window() -> None:
@@ -168,5 +168,5 @@ def test_a_record_at_the_very_end_belongs_to_the_next_window() -> None:
     api = ScrollApi(edge, iter(()))
     api._matching = lambda params: edge  # type: ignore[method-assign] # noqa: ARG005, SLF001
     reader = make_reader(api, page_size=5, window_max_records=100)
-    (batch,) = run(reader.job(Window(0, SECOND), TimeForm.EPOCH_MS))
+    (batch,) = run(reader.job(Window(0, SECOND), TimeFormat.EPOCH_MS))
     assert [row[1] for row in batch.rows] == ["1"]

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from singer_sdk.singerlib.json import serialize_json
 from typing_extensions import Self
 
-from tap_gainsight_px.drift import UNEXPECTED, with_unexpected
-from tap_gainsight_px.record_types import MessageForm
-from tap_gainsight_px.records import Page, PageDecoder
-from tap_gainsight_px.schema_files import load_schema
-from tap_gainsight_px.streams import STREAMS
+from tap_gainsight_px.catalog.schemas import UNEXPECTED, load_schema, with_unexpected
+from tap_gainsight_px.catalog.streams import STREAMS
+from tap_gainsight_px.records.decoder import PageDecoder
+from tap_gainsight_px.records.typed import MessageFormat
 
 if TYPE_CHECKING:
-    from tap_gainsight_px.stream_spec import StreamSpec
+    from tap_gainsight_px.catalog.spec import StreamSpec
+    from tap_gainsight_px.records.page import Page
 
 # All streams that can take the fast way.
 FAST = [spec for spec in STREAMS if spec.records_key and not (spec.row_id_of or spec.parent)]
@@ -115,14 +115,14 @@ def _digits(text: str) -> object:
     return Decimal(text).as_tuple()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(drawn=pages())
 def test_both_ways_give_the_same_records(
     drawn: tuple[StreamSpec, dict[str, Any], bytes],
 ) -> None:
     """Whatever is on a page, how it was decoded never shows in what leaves the tap."""
     spec, schema, body = drawn
-    fast = PageDecoder(spec, schema, form=MessageForm(spec.name))(body)
+    fast = PageDecoder(spec, schema, message_format=MessageFormat(spec.name))(body)
     slow = PageDecoder(spec, schema)(body)
     assert meaning(fast) == meaning(slow)
     assert [row[:2] for row in fast.rows] == [row[:2] for row in slow.rows]
@@ -137,7 +137,7 @@ def test_a_page_as_documented_takes_the_fast_way(spec: StreamSpec) -> None:
     record[spec.primary_keys[0]] = "key"
     del record[UNEXPECTED]
     body = json.dumps({spec.records_key: [record, record], "totalHits": 2}).encode()
-    page = PageDecoder(spec, schema, form=MessageForm(spec.name))(body)
+    page = PageDecoder(spec, schema, message_format=MessageFormat(spec.name))(body)
     assert [type(record) for _, _, record in page.rows] == [bytes, bytes]
 
 
@@ -161,7 +161,7 @@ def test_an_odd_page_takes_the_slow_way_and_loses_nothing(record: bytes) -> None
     spec = next(spec for spec in FAST if spec.name == "custom_events")
     schema = with_unexpected(load_schema("custom_events"))
     body = b'{"totalHits": 2, "customEvents": [{"eventId": "0"}, ' + record + b"]}"
-    page = PageDecoder(spec, schema, form=MessageForm(spec.name))(body)
+    page = PageDecoder(spec, schema, message_format=MessageFormat(spec.name))(body)
     assert [type(record) for _, _, record in page.rows] == [dict, dict]
     assert meaning(page) == meaning(PageDecoder(spec, schema)(body))
 
@@ -171,8 +171,10 @@ def test_fields_that_are_left_out_are_not_in_the_records() -> None:
     spec = next(spec for spec in FAST if spec.name == "custom_events")
     schema = with_unexpected(load_schema("custom_events"))
     body = b'{"customEvents": [{"eventId": "1", "url": "u", "attributes": {"a": 1.10}}]}'
-    form = MessageForm("custom_events", left_out=frozenset({"url", "attributes", "unknown"}))
-    page = PageDecoder(spec, schema, form=form)(body)
+    message_format = MessageFormat(
+        "custom_events", left_out=frozenset({"url", "attributes", "unknown"})
+    )
+    page = PageDecoder(spec, schema, message_format=message_format)(body)
     assert meaning(page) == [{"eventId": "1"}]
 
 
@@ -181,7 +183,7 @@ def test_a_line_is_a_whole_record_message(version: int | None) -> None:
     """Named as the user has named the stream, with a version only where rows are to be deleted."""
     spec = next(spec for spec in FAST if spec.name == "custom_events")
     schema = with_unexpected(load_schema("custom_events"))
-    decode = PageDecoder(spec, schema, form=MessageForm('a "name"', version))
+    decode = PageDecoder(spec, schema, message_format=MessageFormat('a "name"', version))
     ((_, _, line),) = decode(b'{"customEvents": [{"eventId": "1", "date": 0}]}').rows
     assert isinstance(line, bytes)
     assert line.endswith(b"}\n")

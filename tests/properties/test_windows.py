@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_gainsight_px.reading.windows import Window, cut, split
 from tap_gainsight_px.timestamps import DAY, SECOND
-from tap_gainsight_px.windows import Window, cut, split
 
 seconds = st.integers(min_value=0, max_value=4_000_000_000)
 widths = st.integers(min_value=1, max_value=190 * 86_400)

@@ -9,7 +9,7 @@ import requests
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_gainsight_px.sandbox import SandboxServer
+    from px_sandbox import SandboxServer
 
 NOW = 1_718_000_000_000
 """Monday 2024-06-10T06:13:20Z in epoch milliseconds: where the clock of the tests stands."""

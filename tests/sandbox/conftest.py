@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_gainsight_px.sandbox import ManualClock, SandboxServer, World, WorldPlan
+from px_sandbox import ManualClock, SandboxServer, World, WorldPlan
 from tests.sandbox.client import NOW, Client
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tap_gainsight_px.sandbox import KINDS, World
-from tap_gainsight_px.sandbox.endpoints import ENDPOINTS
+from px_sandbox import KINDS, World
+from px_sandbox.endpoints import ENDPOINTS
 from tests.sandbox.client import DAY, KEY_HEADER, NOW, Client, event, rows, user
 
 NUMBERED = {

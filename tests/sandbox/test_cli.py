@@ -20,11 +20,11 @@ from tests.sandbox.client import CUSTOM, KEY_HEADER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_gainsight_px.sandbox import SandboxServer
+    from px_sandbox import SandboxServer
 
 PROJECT = Path(__file__).resolve().parents[2]
 READY = re.compile(r"px-sandbox ready: (http://127\.0\.0\.1:\d+) \(API key: (\S+)\)\n")
-COMMAND = (sys.executable, "-m", "tap_gainsight_px.sandbox.cli")
+COMMAND = (sys.executable, "-m", "px_sandbox.cli")
 
 
 @contextlib.contextmanager
@@ -134,10 +134,7 @@ def test_a_port_in_use_is_explained_without_a_traceback(sandbox: SandboxServer) 
 
 def test_without_aiohttp_it_says_what_to_install() -> None:
     """One line and exit code 1."""
-    hide = (
-        "import sys; sys.modules['aiohttp'] = None; "
-        "from tap_gainsight_px.sandbox.cli import main; main([])"
-    )
+    hide = "import sys; sys.modules['aiohttp'] = None; from px_sandbox.cli import main; main([])"
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", hide],
         cwd=PROJECT,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from tap_gainsight_px.sandbox import KINDS, ManualClock, SandboxServer, World, WorldPlan
+from px_sandbox import KINDS, ManualClock, SandboxServer, World, WorldPlan
 from tests.sandbox.client import CUSTOM, NOW, Client, event
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from tap_gainsight_px.sandbox import FAULTS, Misbehaviour, Rule, World
+from px_sandbox import FAULTS, Misbehaviour, Rule, World
 from tests.sandbox.client import CUSTOM, KEY_HEADER, LAST_WEEK, NOW, Client, event, rows
 
 PARAMS = {"filter": LAST_WEEK, "pageSize": 2}

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_gainsight_px.sandbox.codec import decode, encode
-from tap_gainsight_px.sandbox.errors import RefusedError
-from tap_gainsight_px.sandbox.filters import OPERATORS, parse_filter
-from tap_gainsight_px.sandbox.ordering import parse_sort, sort_bodies
-from tap_gainsight_px.sandbox.times import parse_time
+from px_sandbox.codec import decode, encode
+from px_sandbox.errors import RefusedError
+from px_sandbox.filters import OPERATORS, parse_filter
+from px_sandbox.ordering import parse_sort, sort_bodies
+from px_sandbox.times import parse_time
 from tests.sandbox.client import CUSTOM, LAST_WEEK, NOW, Client, event, user
 
 if TYPE_CHECKING:
-    from tap_gainsight_px.sandbox import World
+    from px_sandbox import World
 
 RECORD: dict[str, Any] = {
     "name": "Ada Lovelace",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tap_gainsight_px.sandbox import ManualClock, Misbehaviour
-from tap_gainsight_px.sandbox.errors import RefusedError
-from tap_gainsight_px.sandbox.limits import Limits
+from px_sandbox import ManualClock, Misbehaviour
+from px_sandbox.errors import RefusedError
+from px_sandbox.limits import Limits
 from tests.sandbox.client import NOW, Client
 
 

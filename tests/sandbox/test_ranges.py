@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from tap_gainsight_px.sandbox import EVENT_KINDS, World
+from px_sandbox import EVENT_KINDS, World
 from tests.sandbox.client import CUSTOM, DAY, NOW, Client, event, rows
 
 EVENT_PATHS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from tap_gainsight_px.sandbox import SandboxServer, World
+from px_sandbox import SandboxServer, World
 from tests.sandbox.client import CUSTOM, KEY_HEADER, NOW, Client
 
 PAGE_LIMITS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tap_gainsight_px.sandbox import ManualClock, SandboxServer, World
+from px_sandbox import ManualClock, SandboxServer, World
 from tests.sandbox.client import CUSTOM, LAST_WEEK, NOW, Client, event, rows, user
 
 TWO = {"filter": LAST_WEEK, "pageSize": 2}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_gainsight_px.sandbox import (
+from px_sandbox import (
     EVENT_KINDS,
     KINDS,
     ManualClock,
@@ -17,7 +17,7 @@ from tap_gainsight_px.sandbox import (
     World,
     WorldPlan,
 )
-from tap_gainsight_px.sandbox.stores import Entry, Timeline
+from px_sandbox.stores import Entry, Timeline
 from tests.sandbox.client import CUSTOM, DAY, LAST_WEEK, NOW, Client, event, user
 
 PLAN = WorldPlan(anchor_ms=NOW, events=1500, users=150, accounts=30)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tap_gainsight_px.sandbox import EVENT_KINDS, World
+from px_sandbox import EVENT_KINDS, World
 from tests.contract.facts import DEFINITIONS, fields_of
 from tests.streams.truth import DAY
 

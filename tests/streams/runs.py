@@ -19,7 +19,7 @@ from tap_gainsight_px.tap import TapGainsightPx
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_gainsight_px.sandbox import SandboxServer
+    from px_sandbox import SandboxServer
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from tests.streams.truth import DAY, bodies, iso
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_gainsight_px.sandbox import World
+    from px_sandbox import World
 
 Json = dict[str, Any]
 WEEK = 7 * DAY

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer, World
+from px_sandbox import SandboxServer, World
 from tests.contract.facts import PROJECT, schema_of
 from tests.streams.rich import records_of
 from tests.streams.runs import Run, config, messages_in, names_of, select
@@ -40,7 +40,7 @@ def copy_of_the_tap(folder: Path, stream: str) -> None:
     """Copy the tap, and add one entry and one schema file to it."""
     shutil.copytree(PROJECT / "tap_gainsight_px", folder / "tap_gainsight_px")
     shutil.copytree(PROJECT / "schemas", folder / "schemas")
-    table = folder / "tap_gainsight_px" / "streams.py"
+    table = folder / "tap_gainsight_px" / "catalog" / "streams.py"
     text = table.read_text(encoding="utf-8")
     table.write_text(f"{text}\nSTREAMS = (*STREAMS, {ENTRIES[stream]})\n", encoding="utf-8")
     schema = schema_of(KINDS[stream])

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tap_gainsight_px.sandbox import SandboxServer, World
+from px_sandbox import SandboxServer, World
 from tests.streams.runs import Run, discover, entry_of, select, sync
 from tests.streams.truth import DAY, iso
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from px_sandbox import SandboxServer, World
 from tap_gainsight_px.errors import StoppedError
-from tap_gainsight_px.sandbox import SandboxServer, World
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import now
 from tests.streams.runs import sync
 from tests.streams.truth import DAY, iso
 
 if TYPE_CHECKING:
-    from tap_gainsight_px.sandbox.request_log import LoggedRequest
+    from px_sandbox.request_log import LoggedRequest
     from tests.streams.runs import Run
 
 # Child: the field of its records that names the parent, and the stream of the parents.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer, World
+from px_sandbox import SandboxServer, World
 from tests.streams.rich import now
 from tests.streams.runs import discover, properties_of, sync
 from tests.streams.truth import DAY, exact, iso

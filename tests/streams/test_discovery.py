@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer
+from px_sandbox import SandboxServer
 from tests.contract.facts import PROJECT, STREAM_FACTS
 from tests.streams.rich import now, rich_world
 from tests.streams.runs import config, discover, entry_of, messages_in, names_of, root, sync

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from px_sandbox import SandboxServer, World
 from tap_gainsight_px.errors import SettingsError
-from tap_gainsight_px.sandbox import SandboxServer, World
 from tests.streams.rich import now
 from tests.streams.runs import discover, entry_of, names_of, properties_of, select, sync
 from tests.streams.truth import DAY, exact, iso

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer, World, WorldPlan
+from px_sandbox import SandboxServer, World, WorldPlan
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import now, rich_world, subscription
 from tests.streams.runs import sync

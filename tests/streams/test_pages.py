@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer, World
+from px_sandbox import SandboxServer, World
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import KEYS, TIMES, VIEWS, now
 from tests.streams.runs import sync
@@ -15,7 +15,7 @@ from tests.streams.truth import DAY, iso
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_gainsight_px.sandbox.request_log import LoggedRequest
+    from px_sandbox.request_log import LoggedRequest
     from tests.streams.runs import Run
 
 RANGE: Any = {"start_date": iso(now() - DAY), "end_date": iso(now())}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer
+from px_sandbox import SandboxServer
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import now, rich_world
 from tests.streams.runs import sync

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer, World
+from px_sandbox import SandboxServer, World
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import now
 from tests.streams.runs import sync

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from px_sandbox import SandboxServer, World
 from tap_gainsight_px.errors import StoppedError
-from tap_gainsight_px.sandbox import SandboxServer, World
 from tests.contract.facts import EVENT_STREAMS, STREAM_FACTS
 from tests.streams.rich import now, rich_world
 from tests.streams.runs import discover, entry_of, root, select, sync

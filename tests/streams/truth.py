@@ -16,7 +16,7 @@ from tests.contract.facts import DEFINITIONS, fields_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_gainsight_px.sandbox import World
+    from px_sandbox import World
 
 Json = dict[str, Any]
 

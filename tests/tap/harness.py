@@ -25,7 +25,7 @@ from tap_gainsight_px.tap import TapGainsightPx
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tap_gainsight_px.sandbox import SandboxServer
+    from px_sandbox import SandboxServer
 
 PROJECT = Path(__file__).resolve().parents[2]
 KEYS = {"users": "aptrinsicId", "accounts": "id", "custom_events": "eventId"}

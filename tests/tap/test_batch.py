@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer
+from px_sandbox import SandboxServer
 from tests.tap.harness import Json, Output, discover, entry_of, root, sync
 from tests.tap.worlds import DAY, event, events_at, iso, today, world_of
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer, World
+from px_sandbox import SandboxServer, World
 from tests.tap.harness import BOOKMARKS, Output, discover, milliseconds, sync
 from tests.tap.worlds import DAY, SECOND, event, events_at, iso, today, user, world_of
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer
+from px_sandbox import SandboxServer
 from tap_gainsight_px.tap import TapGainsightPx
 from tests.tap.harness import KEYS, by_key, discover, entry_of, root, sync
 from tests.tap.worlds import ATTRIBUTES, DAY, account, event, today, user, world_of

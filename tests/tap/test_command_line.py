@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer, World
+from px_sandbox import SandboxServer, World
 from tests.tap.harness import KEYS, config, discover, entry_of
 from tests.tap.worlds import DAY, event, iso, lively_world, today, user, world_of
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer
+from px_sandbox import SandboxServer
 from tests.tap.harness import PROJECT, Output, config, discover, environment, sync
 from tests.tap.worlds import DAY, events_at, iso, today
 

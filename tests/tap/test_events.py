@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer, World
+from px_sandbox import SandboxServer, World
 from tests.tap.harness import by_key, doubled, milliseconds, plain, sync
 from tests.tap.worlds import DAY, SECOND, event, events_at, iso, today, years_of_dates
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer
+from px_sandbox import SandboxServer
 from tests.tap.harness import by_key, config, discover, doubled, sync
 from tests.tap.worlds import DAY, event, events_at, iso, today, user, world_of
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer
+from px_sandbox import SandboxServer
 from tests.tap.harness import by_key, doubled, milliseconds, sync
 from tests.tap.worlds import DAY, SECOND, account, today, user, world_of
 
 if TYPE_CHECKING:
-    from tap_gainsight_px.sandbox import World
+    from px_sandbox import World
 
 FILTERS = ("honoured", "refused", "ignored")
 

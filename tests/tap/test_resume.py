@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_gainsight_px.sandbox import SandboxServer
+from px_sandbox import SandboxServer
 from tests.tap.harness import KEYS, Json, Output, discover, doubled, sync
 from tests.tap.worlds import (
     DAY,

@@ -7,7 +7,7 @@ import atexit
 import pytest
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
-from tap_gainsight_px.sandbox import SandboxServer
+from px_sandbox import SandboxServer
 from tap_gainsight_px.tap import TapGainsightPx
 from tests.tap.harness import config, discover
 from tests.tap.worlds import lively_world

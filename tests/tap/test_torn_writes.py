@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_gainsight_px.message_writer import PageWriter
+from tap_gainsight_px.output.message_writer import PageWriter
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

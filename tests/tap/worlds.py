@@ -6,7 +6,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from tap_gainsight_px.sandbox import World, WorldPlan
+from px_sandbox import World, WorldPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -21,7 +21,7 @@ from tests.transport.wire import (
 )
 
 if TYPE_CHECKING:
-    from tap_gainsight_px.sandbox import SandboxServer
+    from px_sandbox import SandboxServer
 
 
 @pytest.mark.parametrize(

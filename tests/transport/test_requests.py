@@ -24,7 +24,7 @@ from tests.transport.wire import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tap_gainsight_px.sandbox import SandboxServer
+    from px_sandbox import SandboxServer
 
 
 def test_the_key_is_sent_in_its_header_and_nowhere_else() -> None:

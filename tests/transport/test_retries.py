@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_gainsight_px import transport as transport_module
+from tap_gainsight_px.api import transport as transport_module
+from tap_gainsight_px.api.retry import MAX_TRIES
 from tap_gainsight_px.errors import (
     AnswerLostError,
     RetriableError,
     ScrollLostError,
 )
-from tap_gainsight_px.retry import MAX_TRIES
 from tests.transport.wire import (
     PATH,
     USERS,
@@ -28,7 +28,7 @@ from tests.transport.wire import (
 )
 
 if TYPE_CHECKING:
-    from tap_gainsight_px.sandbox import SandboxServer
+    from px_sandbox import SandboxServer
 
 LOST = (
     "http_500",

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tap_gainsight_px.api.rate_limit import RateLimit
+from tap_gainsight_px.api.retry import MAX_TRIES
+from tap_gainsight_px.api.transport import Transport
+from tap_gainsight_px.cancellation import Cancellation
 from tap_gainsight_px.errors import (
     DailyLimitError,
     RateLimitedError,
     RetriableError,
     StoppedError,
 )
-from tap_gainsight_px.rate_limit import RateLimit
-from tap_gainsight_px.retry import MAX_TRIES
-from tap_gainsight_px.stop import Stop
 from tap_gainsight_px.timestamps import parse
-from tap_gainsight_px.transport import Transport
 from tests.transport.wire import (
     PATH,
     USERS,
@@ -33,7 +33,7 @@ from tests.transport.wire import (
 )
 
 if TYPE_CHECKING:
-    from tap_gainsight_px.sandbox import SandboxServer
+    from px_sandbox import SandboxServer
 
 
 @pytest.mark.parametrize("status", [400, 409])
@@ -169,7 +169,7 @@ def test_a_busy_server_is_not_waited_for_all_day(sandbox: SandboxServer) -> None
 def test_a_stop_cuts_a_wait_short(sandbox: SandboxServer) -> None:
     """A signal does not have to wait until the API has recovered."""
     sandbox.misbehave({"faults": {"http_503": {"rate": 1, "retry_after": 600}}})
-    stop, waiting = Stop(), threading.Event()
+    stop, waiting = Cancellation(), threading.Event()
     raised: list[BaseException] = []
 
     def wait(seconds: float) -> None:
@@ -194,7 +194,7 @@ def test_a_stop_cuts_a_wait_short(sandbox: SandboxServer) -> None:
 
 def test_who_queues_for_the_limit_sends_nothing_after_a_stop(sandbox: SandboxServer) -> None:
     """Also where the limit would let the next one go by then."""
-    stop, time, waiting = Stop(), FakeTime(), threading.Event()
+    stop, time, waiting = Cancellation(), FakeTime(), threading.Event()
     ended: list[str] = []
 
     def wait(seconds: float) -> None:

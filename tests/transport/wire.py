@@ -9,11 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tap_gainsight_px.config_checks import problems
-from tap_gainsight_px.rate_limit import RateLimit
+from tap_gainsight_px.api.rate_limit import RateLimit
+from tap_gainsight_px.api.transport import Transport
+from tap_gainsight_px.config_checks import find_errors
 from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings
 from tap_gainsight_px.timestamps import now
-from tap_gainsight_px.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +130,7 @@ class FakeTime:
 def settings_for(url: str, *, timeout: float = 10, **config: Any) -> Settings:
     """Read a configuration as the tap does; the timeout may be a fraction of a second."""
     full = {"api_key": KEY, "api_url": url, "requests_per_second": 200, **config}
-    assert problems(full, SETTINGS_SCHEMA, key_required=True) == []
+    assert find_errors(full, SETTINGS_SCHEMA, key_required=True) == []
     settings = Settings.from_config(full, run_start=now())
     return replace(settings, request_timeout_seconds=timeout)  # type: ignore[arg-type]
 

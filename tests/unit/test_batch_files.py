@@ -12,8 +12,8 @@ import pyarrow.parquet
 import pytest
 from singer_sdk.helpers._batch import BatchConfig
 
-from tap_gainsight_px.batch_files import BatchFiles, batch_problems
 from tap_gainsight_px.errors import TapError
+from tap_gainsight_px.output.batch_files import BatchFiles, batch_config_errors
 
 BATCH = {"encoding": {"format": "jsonl"}, "storage": {"root": "file:///tmp"}}
 
@@ -89,7 +89,7 @@ def test_what_is_wrong_with_the_setting_is_told_before_anything_is_read(
     setting: dict[str, Any], lines: list[str]
 ) -> None:
     """By the name of the part that is wrong. What S3 needs is not among what tests need."""
-    found = batch_problems(setting)
+    found = batch_config_errors(setting)
     assert len(found) == len(lines)
     assert all(one.startswith(line) for one, line in zip(found, lines, strict=True))
 

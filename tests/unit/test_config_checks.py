@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tap_gainsight_px.config_checks import from_environment, oddities, problems
+from tap_gainsight_px.config_checks import find_errors, find_warnings, from_environment
 from tap_gainsight_px.errors import SettingsError
 from tap_gainsight_px.settings import SETTINGS_SCHEMA
 
@@ -16,20 +16,20 @@ STREAMS = ["users", "accounts", "custom_events"]
 def test_every_wrong_setting_is_told_at_once() -> None:
     """Nobody wants to correct a configuration one run at a time."""
     wrong = {"api_key": "k", "page_size": 0, "region": "MARS", "window_days": 500}
-    assert len(problems(wrong, SETTINGS_SCHEMA, key_required=True)) == 3
+    assert len(find_errors(wrong, SETTINGS_SCHEMA, key_required=True)) == 3
 
 
 def test_a_missing_key_is_an_error_only_where_it_is_needed() -> None:
     """Discovery can do without a key, a sync cannot."""
-    (line,) = problems({}, SETTINGS_SCHEMA, key_required=True)
+    (line,) = find_errors({}, SETTINGS_SCHEMA, key_required=True)
     assert line.startswith("api_key is missing: give it")
-    assert problems({}, SETTINGS_SCHEMA, key_required=False) == []
+    assert find_errors({}, SETTINGS_SCHEMA, key_required=False) == []
 
 
 @pytest.mark.parametrize("wrong", [12345678, ["s3cr3t"], {"key": "s3cr3t"}])
 def test_the_key_is_in_no_error_even_when_it_is_of_the_wrong_type(wrong: object) -> None:
     """Errors are logged, and logs are read by many."""
-    (line,) = problems({"api_key": wrong}, SETTINGS_SCHEMA, key_required=True)
+    (line,) = find_errors({"api_key": wrong}, SETTINGS_SCHEMA, key_required=True)
     assert line == "api_key must be text"
 
 
@@ -45,7 +45,7 @@ def test_the_key_is_in_no_error_even_when_it_is_of_the_wrong_type(wrong: object)
 def test_what_has_no_effect_is_named(config: dict[str, Any], line: str) -> None:
     """A misspelled name means that something else is read than was asked for."""
     schema = {"properties": {**SETTINGS_SCHEMA["properties"], "stream_maps": {}}}
-    assert list(oddities(config, schema, STREAMS)) == [line]
+    assert list(find_warnings(config, schema, STREAMS)) == [line]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_has_no_effect_is_named(config: dict[str, Any], line: str) -> None:
 def test_stream_maps_that_find_their_stream_are_no_oddity(stream_maps: Any) -> None:
     """By its name, by a pattern, or as the source of another."""
     schema: dict[str, Any] = {"properties": {"stream_maps": {}}}
-    assert list(oddities({"stream_maps": stream_maps}, schema, STREAMS)) == []
+    assert list(find_warnings({"stream_maps": stream_maps}, schema, STREAMS)) == []
 
 
 def test_variables_that_cannot_be_read_are_all_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tap_gainsight_px.custom_attributes import decode_attributes, with_attributes
+from tap_gainsight_px.catalog.custom_attributes import decode_attributes, with_attributes
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

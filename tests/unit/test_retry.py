@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tap_gainsight_px.api.retry import MAX_TRIES, retrying
 from tap_gainsight_px.errors import (
     AnswerLostError,
     DailyLimitError,
@@ -15,7 +16,6 @@ from tap_gainsight_px.errors import (
     StoppedError,
     TapError,
 )
-from tap_gainsight_px.retry import MAX_TRIES, retrying
 
 
 class Flaky:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from jsonschema import Draft202012Validator
 
-from tap_gainsight_px.schema_files import load_schema
-from tap_gainsight_px.streams import STREAMS
+from tap_gainsight_px.catalog.schemas import load_schema
+from tap_gainsight_px.catalog.streams import STREAMS
 
 
 @pytest.mark.parametrize("name", [spec.name for spec in STREAMS])

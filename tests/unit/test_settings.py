@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tap_gainsight_px.config_checks import problems
+from tap_gainsight_px.config_checks import find_errors
 from tap_gainsight_px.errors import SettingsError
 from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings
 from tap_gainsight_px.timestamps import DAY, parse
@@ -17,7 +17,7 @@ NOW = parse("2026-03-01T12:00:00.500Z")
 def read(**config: Any) -> Settings:
     """Read a configuration the way the tap does."""
     full = {"api_key": "secret-key", **config}
-    found = problems(full, SETTINGS_SCHEMA, key_required=True)
+    found = find_errors(full, SETTINGS_SCHEMA, key_required=True)
     if found:
         raise SettingsError(*found)
     return Settings.from_config(full, run_start=NOW)

@@ -1,0 +1,89 @@
+"""Checking what a client sent before anything is looked up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from px_sandbox.endpoints import BOOLEANS, ENUMS, INTEGERS, REPEATABLE, Endpoint
+from px_sandbox.errors import bad_request
+
+_INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Params:
+    """The query parameters of one request, known to be well formed."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+    def all(self, name: str) -> list[str]:
+        """Return the values of a repeatable parameter."""
+        return [value for key, value in self.pairs if key == name]
+
+    def get(self, name: str) -> str | None:
+        """Return the value of a parameter, or None."""
+        return next((value for key, value in self.pairs if key == name), None)
+
+    def integer(self, name: str) -> int | None:
+        """Return the value of a whole-number parameter, or None."""
+        value = self.get(name)
+        return None if value is None else int(value)
+
+    def without(self, *names: str) -> tuple[tuple[str, str], ...]:
+        """Return the pairs without ``names``, in a fixed order."""
+        return tuple(sorted(pair for pair in self.pairs if pair[0] not in names))
+
+
+def split_query(raw_query: str) -> tuple[tuple[str, str], ...]:
+    """Return the decoded pairs of a query string, in the order sent."""
+    return tuple(parse_qsl(raw_query, keep_blank_values=True))
+
+
+def check_params(endpoint: Endpoint, pairs: tuple[tuple[str, str], ...]) -> Params:
+    """Return the parameters; a 400 names the first one that the endpoint does not take."""
+    seen = set()
+    for name, value in pairs:
+        if name not in endpoint.all_params:
+            known = ", ".join(sorted(endpoint.all_params)) or "none"
+            msg = f"Unknown query parameter {name!r}; {endpoint.path} takes: {known}"
+            raise bad_request(msg)
+        if name in seen and name not in REPEATABLE:
+            msg = f"Query parameter {name!r} may be sent only once"
+            raise bad_request(msg)
+        seen.add(name)
+        _check_value(endpoint, name, value)
+    for name in endpoint.required - seen:
+        msg = f"Required query parameter {name!r} is missing"
+        raise bad_request(msg)
+    return Params(pairs)
+
+
+def _check_value(endpoint: Endpoint, name: str, value: str) -> None:
+    if name in INTEGERS:
+        _check_integer(endpoint, name, value)
+    elif name in BOOLEANS and value not in ("true", "false"):
+        msg = f"Query parameter {name!r} has to be true or false, not {value!r}"
+        raise bad_request(msg)
+    elif name in ENUMS and not ENUMS[name].issuperset(value.split(",")):
+        msg = f"Query parameter {name!r} takes: {', '.join(sorted(ENUMS[name]))}; not {value!r}"
+        raise bad_request(msg)
+    elif not value:
+        msg = f"Query parameter {name!r} is empty"
+        raise bad_request(msg)
+
+
+def _check_integer(endpoint: Endpoint, name: str, value: str) -> None:
+    digits = value.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()):
+        msg = f"Query parameter {name!r} has to be a whole number, not {value!r}"
+        raise bad_request(msg)
+    number = int(value)
+    if name == "pageSize" and endpoint.page_size is not None:
+        maximum = endpoint.page_size.maximum
+        if not 1 <= number <= maximum:
+            msg = f"pageSize has to be between 1 and {maximum}, not {number}"
+            raise bad_request(msg)
+    if name == "pageNumber" and not 0 <= number <= _INT32_MAX:
+        msg = f"pageNumber counts from 0, it cannot be {number}"
+        raise bad_request(msg)

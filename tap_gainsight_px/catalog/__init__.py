@@ -1,0 +1,1 @@
+"""What there is to read: the table of streams and their schemas."""

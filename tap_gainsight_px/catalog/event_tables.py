@@ -1,0 +1,123 @@
+"""Custom events as tables: a stream for each event name, its attributes as columns."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from tap_gainsight_px.catalog.schemas import UNEXPECTED
+from tap_gainsight_px.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tap_gainsight_px.catalog.spec import StreamSpec
+
+# The other fields of CustomEvent. An attribute of the same name gets a column of another one.
+EVENT_FIELDS = frozenset(
+    {
+        "accountId",
+        "date",
+        "eventId",
+        "eventName",
+        "eventType",
+        "globalContext",
+        "identifyId",
+        "propertyKey",
+        "referrer",
+        "remoteHost",
+        "sessionId",
+        "url",
+        "userType",
+        UNEXPECTED,
+    }
+)
+_ATTRIBUTES = "attributes"
+_SUFFIX = "_attribute"
+
+# In this order: for Python, true is a number too.
+_KINDS: dict[str, tuple[type, ...]] = {
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (float, Decimal),
+    "string": (str,),
+    "array": (list,),
+    "object": (dict,),
+}
+
+
+def event_table_specs(custom_events: StreamSpec, event_names: Sequence[str]) -> list[StreamSpec]:
+    """Return one stream for each event name.
+
+    Args:
+        custom_events: The stream of all custom events.
+        event_names: Names as PX has them.
+
+    Raises:
+        SettingsError: Two names lead to one stream name, or one has a character that no filter of
+            the API can hold.
+    """
+    specs: dict[str, StreamSpec] = {}
+    for event_name in event_names:
+        if ";" in event_name:
+            message = f"custom_event_streams: no filter of the API can hold the ; in {event_name!r}"
+            raise SettingsError(message)
+        name = "custom_event_" + re.sub(r"\W+", "_", event_name.strip().lower()).strip("_")
+        if name in specs:
+            message = f"custom_event_streams: {event_name!r} leads to {name}, like another name"
+            raise SettingsError(message)
+        specs[name] = replace(
+            custom_events, name=name, schema_file=custom_events.name, event_name=event_name
+        )
+    return list(specs.values())
+
+
+def event_table_schema(schema: dict[str, Any], sample: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return the schema of custom events with one typed property for each attribute.
+
+    Args:
+        schema: Schema of `custom_events`.
+        sample: Real events of one name.
+    """
+    fields = {name: field for name, field in schema["properties"].items() if name != _ATTRIBUTES}
+    kinds: dict[str, set[str]] = {}
+    for event in sample:
+        for name, value in (event.get(_ATTRIBUTES) or {}).items():
+            kinds.setdefault(name, set()).add(_kind(value))
+    for name, found in kinds.items():
+        description = f"Attribute {name} of the event."
+        fields[_column(name)] = {**_type(found), "description": description}
+    return {**schema, "properties": fields}
+
+
+def lift_attributes(record: dict[str, Any]) -> None:
+    """Put the attributes of an event beside its other fields, in place."""
+    attributes = record.get(_ATTRIBUTES)
+    if isinstance(attributes, dict):
+        del record[_ATTRIBUTES]
+        record.update({_column(name): value for name, value in attributes.items()})
+
+
+def _column(attribute: str) -> str:
+    # Names that end like this are lengthened too, so that no two attributes share a column.
+    is_taken = attribute in EVENT_FIELDS or attribute.endswith(_SUFFIX)
+    return attribute + _SUFFIX if is_taken else attribute
+
+
+def _kind(value: Any) -> str:
+    for kind, types in _KINDS.items():
+        if isinstance(value, types):
+            return kind
+    return "null"
+
+
+def _type(kinds: set[str]) -> dict[str, Any]:
+    found = kinds - {"null"}
+    if found == {"integer", "number"}:
+        found = {"number"}
+    # What is of several types, or never had a value, is kept as text: nothing is lost by that.
+    (kind,) = found if len(found) == 1 else ("string",)
+    open_ended = {"additionalProperties": True} if kind == "object" else {}
+    return {"type": [kind, "null"], **open_ended}

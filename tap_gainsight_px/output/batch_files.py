@@ -1,0 +1,188 @@
+"""BATCH files: the records of one stream as JSON lines or Parquet, wherever fsspec can write.
+
+The SDK's own writers do not do. That of JSON lines packs by gzip whatever is asked for, and the
+BATCH message says what was asked for. That of Parquet takes the columns from the first record of a
+file and guesses their types from the values: what the first record lacks is then in no file, and
+an event whose attributes have other types than those of the event before it ends the run. Here a
+column is what the schema declares. Objects and lists are JSON text, because the API may put
+anything into them.
+"""
+
+from __future__ import annotations
+
+import gzip
+from contextlib import nullcontext
+from dataclasses import replace
+from decimal import Decimal
+from typing import IO, TYPE_CHECKING, Any
+from uuid import uuid4
+
+from singer_sdk.helpers._batch import BatchConfig
+from singer_sdk.singerlib.json import serialize_json
+
+from tap_gainsight_px.errors import TapError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+    from singer_sdk.helpers._batch import BaseBatchFileEncoding
+
+PARQUET = "parquet"
+
+_NEEDED = {"encoding": "format", "storage": "root"}
+_SCALARS = {"string": "string", "integer": "int64", "number": "float64", "boolean": "bool_"}
+
+
+def batch_config_errors(setting: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the setting `batch_config`, one line each."""
+    lines = [
+        f"batch_config.{part}.{name} is missing"
+        for part, name in _NEEDED.items()
+        if not (setting.get(part) or {}).get(name)
+    ]
+    size = setting.get("batch_size")
+    if size is not None and (type(size) is not int or size < 1):
+        lines.append(f"batch_config.batch_size must be a whole number of at least 1, not {size}")
+    if lines:
+        return lines
+    try:
+        batch_config = BatchConfig.from_dict(dict(setting))
+    except TypeError as error:  # a name that the SDK does not know
+        return [f"batch_config: {str(error).partition('() ')[2]}"]
+    try:
+        _ = batch_config.storage._root_path.fs  # noqa: SLF001 - to have its error now
+    except (ImportError, ValueError) as error:  # some schemes need packages of their own
+        return [f"batch_config.storage.root cannot be used: {error}"]
+    if batch_config.encoding.format != PARQUET:
+        return []
+    try:
+        import pyarrow.parquet  # noqa: F401, PLC0415 - not everybody has it
+    except ImportError:
+        line = "batch_config.encoding.format is parquet, which needs pyarrow: "
+        return [f"{line}pip install 'tap-gainsight-px[parquet]'"]
+    return []
+
+
+class BatchFiles:
+    """Writes the records of one stream to files."""
+
+    def __init__(
+        self, tap_name: str, stream: str, batch_config: BatchConfig, schema: Mapping[str, Any]
+    ) -> None:
+        """Prepare without a file.
+
+        Args:
+            tap_name: Name of the tap, for the names of the files.
+            stream: Name of the stream, likewise.
+            batch_config: Where to, how many records in a file, in which form.
+            schema: JSON Schema of a record.
+        """
+        self._stream = stream
+        self._storage = batch_config.storage
+        self._batch_size = batch_config.batch_size
+        self._fields: Mapping[str, Any] = schema.get("properties", {})
+        self._name = f"{self._storage.prefix or ''}{tap_name}--{stream}-{uuid4()}"
+        self._files = 0
+        self._is_parquet = batch_config.encoding.format == PARQUET
+        compression = batch_config.encoding.compression
+        if compression is None and not self._is_parquet:
+            compression = "gzip"
+        self._is_packed = compression == "gzip"
+        self.encoding: BaseBatchFileEncoding = replace(
+            batch_config.encoding, compression=compression
+        )
+        """What BATCH messages say about the files."""
+
+    def write(self, records: Sequence[dict[str, Any]]) -> Iterator[str]:
+        """Write files of `batch_size` records; yield the address of each once it is complete.
+
+        Raises:
+            TapError: A file cannot be written, or a value is not of the type that its column has.
+        """
+        for start in range(0, len(records), self._batch_size):
+            some = records[start : start + self._batch_size]
+            self._files += 1
+            file_name = f"{self._name}-{self._files}.{self._ending}"
+            try:
+                with self._storage.open(file_name, "wb") as file:
+                    if self._is_parquet:
+                        self._write_parquet(some, file)
+                    else:
+                        self._write_lines(some, file)
+                url = self._storage.get_url(file_name)
+            except OSError as error:
+                message = (
+                    f"{self._stream}: no BATCH file can be written to batch_config.storage.root "
+                    f"{self._storage.root} ({error})"
+                )
+                raise TapError(message) from error
+            yield url
+
+    @property
+    def _ending(self) -> str:
+        if self._is_parquet:
+            return "parquet"
+        return "json.gz" if self._is_packed else "json"
+
+    def _write_lines(self, records: Sequence[dict[str, Any]], file: IO[bytes]) -> None:
+        packer = gzip.GzipFile(fileobj=file, mode="wb") if self._is_packed else nullcontext(file)
+        with packer as lines:
+            lines.writelines(serialize_json(record).encode() + b"\n" for record in records)
+
+    def _write_parquet(self, records: Sequence[dict[str, Any]], file: IO[bytes]) -> None:
+        import pyarrow as pa  # noqa: PLC0415
+        from pyarrow import parquet  # noqa: PLC0415
+
+        # The schema's fields are columns even where no record has them, so that all files of a
+        # stream have the same. What the schema does not know comes behind them.
+        unknown = {name for record in records for name in record}.difference(self._fields)
+        names = [*self._fields, *sorted(unknown)]
+        columns = {_text(name): self._column(name, records) for name in names}
+        compression = "gzip" if self._is_packed else "snappy"
+        parquet.write_table(pa.table(columns), file, compression=compression)
+
+    def _column(self, name: str, records: Sequence[dict[str, Any]]) -> pa.Array:
+        import pyarrow as pa  # noqa: PLC0415
+
+        field = self._fields.get(name, {})
+        kind = getattr(pa, _SCALARS[_kind(field)])()
+        try:
+            return pa.array([_shaped(record.get(name), field) for record in records], kind)
+        except (pa.ArrowException, ArithmeticError, TypeError, ValueError) as error:
+            message = (
+                f"{self._stream}: a value of {name} does not fit a Parquet column of {kind} "
+                f"({error}); set batch_config.encoding.format to jsonl, or deselect the field"
+            )
+            raise TapError(message) from error
+
+
+def _shaped(value: Any, field: Mapping[str, Any]) -> Any:
+    """Return a value as its column holds it: an object, a list or anything free-form as JSON."""
+    kind = _kind(field)
+    if value is None or kind == "boolean":
+        return value
+    if kind in {"integer", "number"}:
+        return _exact(value, int if kind == "integer" else float)
+    return _text(value if isinstance(value, str) and field.get("type") else serialize_json(value))
+
+
+def _exact(value: Any, kind: type[int | float]) -> int | float:
+    """Return a number as an `int` or `float` of the same digits; raise where there is none."""
+    number = kind(value)
+    if Decimal(str(number)) != Decimal(str(value)):
+        message = f"{str(value)[:60]} would become {number}"
+        raise ValueError(message)
+    return number
+
+
+def _text(text: str) -> str:
+    """Return text that UTF-8 can hold: JSON may name half of a character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _kind(field: Mapping[str, Any]) -> str:
+    declared = field.get("type", ())
+    kinds = {declared} if isinstance(declared, str) else {one for one in declared if one != "null"}
+    kind = kinds.pop() if len(kinds) == 1 else ""
+    return kind if kind in _SCALARS else "string"

@@ -1,0 +1,207 @@
+"""Reads a stream whose date filter the API does not document: users and accounts.
+
+Before the filter is relied on, it is tried on a record whose date is known. Where the API refuses
+it or does not heed it, everything is read page by page and what has not changed is left out here.
+Records without a date are read that way too: no filter can find them.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from tap_gainsight_px.errors import RefusedError, TapError
+from tap_gainsight_px.reading.completeness import other_page_size
+from tap_gainsight_px.reading.full_reader import FullReader
+from tap_gainsight_px.reading.ordered_pool import More
+from tap_gainsight_px.reading.page_request import range_params
+from tap_gainsight_px.reading.paginators import first_params
+from tap_gainsight_px.reading.windows import Window
+from tap_gainsight_px.records.page import Slice, has_key
+from tap_gainsight_px.timestamps import DAY, SECOND, floor_second, parse, to_iso_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_gainsight_px.api.transport import Params
+    from tap_gainsight_px.catalog.spec import TimeFormat, TimeRange
+    from tap_gainsight_px.reading.window_reader import WindowReader
+    from tap_gainsight_px.records.page import Page, Row
+
+logger = logging.getLogger(__name__)
+
+# All the time that a filter can name. What lies before the product's own time is odd, and read as
+# one window.
+_ALL_TIME = Window(parse("0001-01-02"), parse("9999-12-31"))
+_BEFORE_PX = parse("2013-01-01")
+_SAMPLE_SIZE = 25
+
+
+class EntityReader:
+    """Reads what has changed in a stretch of time, with the filter or without it."""
+
+    def __init__(self, reader: WindowReader, time_range: TimeRange) -> None:
+        """Prepare for one stream.
+
+        Args:
+            reader: Reads windows of the stream.
+            time_range: The filter to verify.
+        """
+        self._reader = reader
+        self._filter = time_range
+        self._name = reader.spec.name
+        self._sample_size = min(_SAMPLE_SIZE, reader.page_size)
+
+    def job(
+        self, start: int | None, end: int, *, ends_now: bool
+    ) -> Callable[[], Slice | More[Slice]]:
+        """Return the job that reads `[start, end)`.
+
+        Args:
+            start: Inclusive, epoch milliseconds on a whole second; None for everything there is.
+            end: Exclusive, epoch milliseconds on a whole second.
+            ends_now: Whether `end` is the present and not a date of the user's choice. Then
+                records with a date that is still to come are read too.
+        """
+        return lambda: self._plan(start, end, ends_now=ends_now)
+
+    def _plan(self, start: int | None, end: int, *, ends_now: bool) -> Slice | More[Slice]:
+        try:
+            sample = self._sample()
+            if not sample.rows and not sample.total_hits:
+                return Slice([], read_to=end, subject=self._name)
+            time_format, reason = self._working_format(sample)
+            if time_format is None:
+                logger.warning(
+                    "%s: %s; reading all %s records%s",
+                    self._name,
+                    reason,
+                    "" if sample.total_hits is None else sample.total_hits,
+                    "" if start is None else f" for those changed since {to_iso_seconds(start)}",
+                )
+                return More([self._read_all(lambda row: _changed(row, start), end)])
+            jobs = self._windows(start, end, time_format, ends_now=ends_now)
+            if self._has_undated(time_format, sample):
+                logger.info(
+                    "%s: some records have no %s; reading all to find them",
+                    self._name,
+                    self._filter.field,
+                )
+                jobs.append(self._read_all(_is_out_of_reach, None))
+            return More(jobs)
+        except TapError as error:
+            error.during(self._name)
+            raise
+
+    def _get(self, params: Params) -> Page:
+        return self._reader.page(params)
+
+    def _sample(self) -> Page:
+        """Read a few records, or a whole page of them when none of the few is of use."""
+        sample = self._get({"pageSize": self._sample_size})
+        if not any(_is_known(row) for row in sample.rows) and sample.total_hits != 0:
+            sample = self._get({"pageSize": other_page_size(self._reader.page_size, 1)})
+        return sample
+
+    def _working_format(self, sample: Page) -> tuple[TimeFormat | None, str]:
+        """Return the way of writing a time that the API heeds, or None and the reason."""
+        field = self._filter.field
+        dated = [row for row in sample.rows if _is_known(row)]
+        if not dated:
+            return None, f"records have no {field}"
+        # The one changed longest ago is the least likely to change between two requests.
+        date, key, _ = min(dated, key=lambda row: row[0] or 0)
+        second = floor_second(date or 0)
+        window = Window(second, second + SECOND)
+        reason = ""
+        for time_format in self._filter.time_formats:
+            params = {
+                **range_params(self._filter, window, time_format),
+                **first_params(self._reader.spec.paging, self._reader.page_size),
+            }
+            try:
+                page = self._get(params)
+            except RefusedError as error:
+                if error.status != 400:  # noqa: PLR2004
+                    raise
+                reason = f"the API refuses a filter on {field} ({error.api_message})"
+                continue
+            found = key in {row[1] for row in page.rows} or _is_cut(page)
+            if (
+                found
+                and _lie_in(page, window)
+                and not self._gives_all(page, sample, window, time_format)
+            ):
+                return time_format, ""
+            reason = f"the API does not heed a filter on {field}"
+        return None, reason
+
+    def _gives_all(self, page: Page, sample: Page, window: Window, time_format: TimeFormat) -> bool:
+        """Whether the API gives everything, which happens to lie in the second asked for."""
+        if page.total_hits is not None and page.total_hits != sample.total_hits:
+            return False
+        before = Window(window.start - SECOND, window.start)
+        params = {**range_params(self._filter, before, time_format), "pageSize": 1}
+        rows = self._get(params).rows
+        return any(date is None or date >= window.start for date, _, _ in rows)
+
+    def _windows(
+        self, start: int | None, end: int, time_format: TimeFormat, *, ends_now: bool
+    ) -> list[Callable[[], Slice | More[Slice]]]:
+        windows = [Window(start, end)] if start is not None and start < end else []
+        if start is None:
+            edge = min(_BEFORE_PX, end - SECOND)
+            windows = [Window(_ALL_TIME.start, edge), Window(edge, end)]
+        if ends_now:
+            # Dates ahead of the clock. What changes during this run is left to the next one.
+            windows.append(Window(end + DAY, _ALL_TIME.end))
+        return [self._reader.job(window, time_format) for window in windows]
+
+    def _has_undated(self, time_format: TimeFormat, sample: Page) -> bool:
+        """Whether there may be records that no filter finds.
+
+        Those before and those after a moment are counted apart: counts that are cut off
+        (Elasticsearch counts to 10,000 unless told otherwise) then do not add up to the total.
+        """
+        first = min(date for date, _, _ in filter(_is_known, sample.rows) if date is not None)
+        edge = floor_second(first) + SECOND
+        dated = 0
+        for window in (Window(_ALL_TIME.start, edge), Window(edge, _ALL_TIME.end)):
+            params = {
+                **range_params(self._filter, window, time_format),
+                **first_params(self._reader.spec.paging, self._sample_size),
+            }
+            page = self._get(params)
+            if page.total_hits is None or not _lie_in(page, window):
+                return True
+            dated += page.total_hits
+        return dated != sample.total_hits
+
+    def _read_all(
+        self, wanted: Callable[[Row], bool], read_to: int | None
+    ) -> Callable[[], Slice | More[Slice]]:
+        return FullReader(self._reader, wanted, read_to).next_page
+
+
+def _is_known(row: Row) -> bool:
+    """Whether a record can be looked for by its date, and recognised."""
+    return has_key(row) and not _is_out_of_reach(row)
+
+
+def _is_out_of_reach(row: Row) -> bool:
+    """Whether a record has no date that a filter can name."""
+    return row[0] is None or not _ALL_TIME.start < row[0] < _ALL_TIME.end
+
+
+def _lie_in(page: Page, window: Window) -> bool:
+    """Whether all records of a page have a date within a window."""
+    return all(date is not None and window.start <= date < window.end for date, _, _ in page.rows)
+
+
+def _is_cut(page: Page) -> bool:
+    """Whether more records match than the page shows."""
+    return page.total_hits is not None and page.total_hits > len(page.rows) > 0
+
+
+def _changed(row: Row, start: int | None) -> bool:
+    return row[0] is None or start is None or row[0] >= start

@@ -1,0 +1,163 @@
+"""From a stream and its bookmark to the jobs that read it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from tap_gainsight_px.catalog.spec import Granularity
+from tap_gainsight_px.reading.child_reader import ChildReader
+from tap_gainsight_px.reading.entity_reader import EntityReader
+from tap_gainsight_px.reading.full_reader import FullReader
+from tap_gainsight_px.reading.window_reader import WindowReader
+from tap_gainsight_px.reading.windows import Window, cut, cut_aligned
+from tap_gainsight_px.records.decoder import PageDecoder
+from tap_gainsight_px.timestamps import DAY, EARLIEST, floor_second, to_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tap_gainsight_px.cancellation import Cancellation
+    from tap_gainsight_px.catalog.spec import StreamSpec, TimeRange
+    from tap_gainsight_px.reading.ordered_pool import More, OrderedPool
+    from tap_gainsight_px.reading.window_reader import Get
+    from tap_gainsight_px.records.page import Slice
+    from tap_gainsight_px.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# Width of what one record sums up, and a moment at which one begins (weeks: a Monday), in ms.
+_STEPS = {Granularity.DAY: (DAY, 0), Granularity.WEEK: (7 * DAY, 4 * DAY)}
+
+_SAMPLE_DAYS = 190
+_FIRST_WINDOW = DAY
+
+
+@dataclass
+class Run:
+    """What the streams of one run share."""
+
+    settings: Settings
+    get: Get
+    pool: OrderedPool[Slice]
+    cancellation: Cancellation
+    specs: Mapping[str, StreamSpec]
+    """The stream table by name."""
+    records: int = 0
+    """How many have been read and handed on, before any stream map."""
+    shortfalls: list[str] = field(default_factory=list)
+    """One line for every stretch that could not be read whole."""
+    forbidden: list[str] = field(default_factory=list)
+    """Streams that the key may not read and the user has allowed to skip."""
+
+
+def plan_jobs(
+    spec: StreamSpec,
+    run: Run,
+    decode: PageDecoder,
+    *,
+    incremental: bool,
+    bookmark: int | None,
+    position: str | None,
+) -> list[Callable[[], Slice | More[Slice]]]:
+    """Return the jobs that read one stream.
+
+    Args:
+        spec: The stream.
+        run: What the streams share.
+        decode: Decodes the stream's answers.
+        incremental: Whether only what has changed is read.
+        bookmark: Where an incremental sync goes on, epoch milliseconds; None for a first sync.
+        position: The parent that an interrupted full table has read last.
+    """
+    reader = _make_reader(spec, decode, run)
+    time_range = spec.time_range
+    if spec.parent is not None:
+        parent = run.specs[spec.parent.stream]
+        parents = _make_reader(parent, PageDecoder(parent, {}), run)
+        ranges = _ranges(spec, time_range, run.settings, bookmark) if time_range else None
+        after = position if ranges is None else None
+        return [ChildReader(reader, parents, spec.parent).job(ranges, after)]
+    if time_range is None:
+        return [reader.job(None)]
+    if not time_range.documented and not incremental:
+        # What is not in a full table will be deleted by the loader. So it is read in one scroll,
+        # which shows one moment: between windows, somebody could slip from one to another.
+        return [FullReader(reader, lambda _: True, None).next_page]
+    if not time_range.documented:
+        end = run.settings.end
+        start = None if bookmark is None else _resume_at(bookmark, None, run.settings)
+        ends_now = end == run.settings.run_start
+        return [EntityReader(reader, time_range).job(start, end, ends_now=ends_now)]
+    time_format = time_range.time_formats[0]
+    return [
+        reader.job(one, time_format) for one in _ranges(spec, time_range, run.settings, bookmark)
+    ]
+
+
+def sample_events(spec: StreamSpec, run: Run) -> list[dict[str, Any]]:
+    """Return some real events of one name: a page of those of the last 190 days."""
+    assert spec.time_range is not None  # noqa: S101 - every event stream has one
+    reader = _make_reader(spec, PageDecoder(replace(spec, event_name=None), {}), run)
+    end = run.settings.run_start
+    rows = reader.sample(Window(end - _SAMPLE_DAYS * DAY, end), spec.time_range.time_formats[0])
+    records = [record for _, _, record in rows if isinstance(record, dict)]
+    found = [record for record in records if record.get("eventName") == spec.event_name]
+    if not found:
+        logger.warning(
+            "%s: PX has no custom event named %r in the last %d days, so its attributes have no "
+            "columns. Upper and lower case count",
+            spec.name,
+            spec.event_name,
+            _SAMPLE_DAYS,
+        )
+    return found
+
+
+def _make_reader(spec: StreamSpec, decode: PageDecoder, run: Run) -> WindowReader:
+    return WindowReader(
+        spec,
+        run.get,
+        decode,
+        page_size=min(run.settings.page_size, spec.page_size_max or 1),
+        window_max_records=run.settings.window_max_records,
+        wait=run.cancellation.wait,
+    )
+
+
+def _ranges(
+    spec: StreamSpec, time_range: TimeRange, settings: Settings, bookmark: int | None
+) -> list[Window]:
+    """Return the stretches of time to read, from the bookmark or the start date on."""
+    start, end = settings.start, settings.end
+    if bookmark is not None:
+        start = _resume_at(bookmark, settings.given_start, settings)
+    if time_range.granularity is not None:
+        step, first = _STEPS[time_range.granularity]
+        ranges = cut_aligned(start, end, step, first)
+    else:
+        longest = time_range.max_days
+        widest = settings.window if longest is None else min(settings.window, longest * DAY)
+        # The first records of a long sync need not wait for the whole of a wide window.
+        first_end = min(start + _FIRST_WINDOW, end) if bookmark is None else start
+        ranges = cut(start, first_end, widest) + cut(first_end, end, widest)
+    logger.info(
+        "%s: reading from %s to %s (windows: %d)",
+        spec.name,
+        to_iso(start),
+        to_iso(end),
+        len(ranges),
+    )
+    return ranges
+
+
+def _resume_at(bookmark: int, given_start: int | None, settings: Settings) -> int:
+    """Return where to start again: a lookback before the bookmark.
+
+    But not before `start_date` where the bookmark has passed it.
+    """
+    start = floor_second(max(bookmark - settings.lookback, EARLIEST))
+    if given_start is None or given_start > bookmark:
+        return start
+    return max(start, given_start)

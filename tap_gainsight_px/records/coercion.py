@@ -1,0 +1,179 @@
+"""What the API sends but the schema does not say: fields nobody declared, values of another type.
+
+Neither may stop a sync halfway, and neither may disappear:
+
+- a value of another type becomes one of the declared type where nothing is lost by it (a number in
+  a text field, digits in a number field, a single value in a list field);
+- else the field is null and the value stands, under the field's name, in `_unexpected`;
+- a field that the schema does not know is passed on, or reported once by name and left out.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from tap_gainsight_px.catalog.schemas import UNEXPECTED
+from tap_gainsight_px.timestamps import parse, to_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+logger = logging.getLogger(__name__)
+
+_MISFIT = object()
+_MOST_DIGITS = 1_000
+
+
+class Coercion:
+    """Holds records against the schema of one stream."""
+
+    def __init__(
+        self, stream_name: str, schema: Mapping[str, Any], *, drop_unknown: bool = False
+    ) -> None:
+        """Prepare for one stream.
+
+        Args:
+            stream_name: Name of the stream, for reports.
+            schema: Its JSON Schema.
+            drop_unknown: Whether top-level fields that the schema does not know are left out.
+        """
+        self._name = stream_name
+        self._fields: Mapping[str, Any] = schema.get("properties", {})
+        self._drop_unknown = drop_unknown
+        self._reported: set[str] = set()
+
+    def coerce(self, record: dict[str, Any]) -> None:
+        """Make a record fit the schema, in place and without losing a value."""
+        unexpected: dict[str, Any] = {}
+        _coerce_fields(record, self._fields, "", unexpected)
+        if unexpected:
+            record[UNEXPECTED] = unexpected
+            for name in unexpected:
+                self._report(
+                    name, "%s: %s is not of the declared type; its value is in %s", UNEXPECTED
+                )
+        if self._drop_unknown and self._fields:
+            for name in [name for name in record if name not in self._fields]:
+                del record[name]
+                self._report(name, "%s: the schema does not know %s; it is left out")
+
+    def _report(self, name: str, message: str, *more: str) -> None:
+        if name not in self._reported:
+            self._reported.add(name)
+            logger.warning(message, self._name, name, *more)
+
+
+def _coerce_fields(
+    record: dict[str, Any], fields: Mapping[str, Any], prefix: str, unexpected: dict[str, Any]
+) -> None:
+    for name, field in fields.items():
+        value = record.get(name)
+        if value is None:
+            continue
+        coerced = _coerced(value, field, f"{prefix}{name}.", unexpected)
+        if coerced is _MISFIT:
+            unexpected[prefix + name] = value
+            record[name] = None
+        elif coerced is not value:
+            record[name] = coerced
+
+
+def _coerced(value: Any, field: Mapping[str, Any], prefix: str, unexpected: dict[str, Any]) -> Any:
+    """Return the value as one of the declared type, or `_MISFIT`."""
+    declared = field.get("type", ())
+    kind = declared if isinstance(declared, str) else next((t for t in declared if t != "null"), "")
+    if kind == "object" and isinstance(value, dict):
+        _coerce_fields(value, field.get("properties", {}), prefix, unexpected)
+    elif kind == "array":
+        return _coerced_list(value, field.get("items", {}), prefix, unexpected)
+    elif scalar := _SCALARS.get(kind):
+        return scalar(value, field)
+    return _MISFIT if kind == "object" and not isinstance(value, dict) else value
+
+
+def _coerced_list(
+    value: Any, items: Mapping[str, Any], prefix: str, unexpected: dict[str, Any]
+) -> Any:
+    values = value if isinstance(value, list) else [value]
+    coerced = [
+        one if one is None else _coerced(one, items, f"{prefix}{number}.", unexpected)
+        for number, one in enumerate(values)
+    ]
+    if any(one is _MISFIT for one in coerced):
+        return _MISFIT
+    same = values is value and all(one is other for one, other in zip(coerced, values, strict=True))
+    return value if same else coerced
+
+
+def _coerced_text(value: Any, field: Mapping[str, Any]) -> Any:
+    if field.get("format") != "date-time":
+        return value if isinstance(value, str) else _json_text(value)
+    try:
+        if isinstance(value, str):
+            parse(value)
+        elif (whole := whole_number(value)) is None:
+            return _MISFIT
+        else:
+            to_iso(whole)
+    except ValueError:
+        return _MISFIT
+    return value
+
+
+def whole_number(value: Any) -> int | None:
+    """Return a number without a fraction as an integer, None for anything else.
+
+    One of thousands of digits counts as anything else: a few bytes of JSON can name it, and
+    writing it out would take minutes.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        return None
+    if isinstance(value, int):
+        return value
+    if not value.is_finite() or value.adjusted() > _MOST_DIGITS or value != int(value):
+        return None
+    return int(value)
+
+
+def _coerced_number(value: Any, field: Mapping[str, Any]) -> Any:
+    number = _from_digits(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, (int, Decimal)):
+        return _MISFIT
+    if isinstance(number, Decimal) and not number.is_finite():
+        return _MISFIT
+    if "integer" not in field["type"]:
+        return number
+    whole = whole_number(number)
+    return _MISFIT if whole is None else whole
+
+
+def _from_digits(text: str) -> Any:
+    """Read a number from text that is written the way JSON would write it."""
+    try:
+        value = json.loads(text, parse_float=Decimal, parse_constant=lambda _: _MISFIT)
+    except ValueError:
+        return _MISFIT
+    return value if str(value) == text else _MISFIT
+
+
+def _coerced_boolean(value: Any, _: Mapping[str, Any]) -> Any:
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(str(value).lower(), _MISFIT)
+
+
+def _json_text(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+_SCALARS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
+    "string": _coerced_text,
+    "integer": _coerced_number,
+    "number": _coerced_number,
+    "boolean": _coerced_boolean,
+}

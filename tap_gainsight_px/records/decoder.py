@@ -1,0 +1,215 @@
+"""The record path: the bytes of one answer → a page of records as they leave the tap.
+
+Field names and values stay as the API gives them, except that epoch milliseconds become RFC 3339
+text wherever the stream's schema says `format: date-time`. Integers of any size and decimals
+keep their digits.
+
+There are two ways, and both lead to the same messages:
+
+    the fast one    bytes ─► typed records (`record_types`) ─► times ─► RECORD messages as bytes
+    the slow one    bytes ─► dicts ─► `drift` ─► times ─► dicts, for the SDK to go on with
+
+The fast one takes a whole page or none of it. A page with anything unusual in it (an undeclared
+field, a value of another type, a number too large, bytes that are no UTF-8) goes the slow way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET
+
+from tap_gainsight_px.catalog.event_tables import lift_attributes
+from tap_gainsight_px.records.coercion import Coercion, whole_number
+from tap_gainsight_px.records.page import Lines, Page
+from tap_gainsight_px.records.typed import RecordType
+from tap_gainsight_px.timestamps import parse, to_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_gainsight_px.catalog.spec import StreamSpec
+    from tap_gainsight_px.records.page import Row
+    from tap_gainsight_px.records.typed import MessageFormat
+
+
+class PageDecoder:
+    """Turns the bytes of an answer into a `Page` of one stream."""
+
+    def __init__(
+        self,
+        spec: StreamSpec,
+        schema: Mapping[str, Any],
+        *,
+        drop_unknown: bool = False,
+        message_format: MessageFormat | None = None,
+    ) -> None:
+        """Prepare for one stream.
+
+        Args:
+            spec: The stream.
+            schema: Its JSON Schema, which names the fields that are times.
+            drop_unknown: Whether fields that the schema does not know are left out.
+            message_format: What a RECORD message looks like. None where the records must be
+                dicts, because each is looked at once more before it leaves.
+        """
+        self._spec = spec
+        self._times = _time_fields(schema)
+        self._coercion = Coercion(spec.name, schema, drop_unknown=drop_unknown)
+        self._type: RecordType | None = None
+        plain = not (spec.event_name or spec.row_id_of or spec.parent) and spec.records_key
+        if plain and message_format is not None:
+            self._type = RecordType(schema, message_format, records_key=spec.records_key)
+
+    def __call__(self, body: bytes, context_fields: Mapping[str, Any] | None = None) -> Page:
+        """Decode one answer.
+
+        Args:
+            body: The bytes; none at all when the API says that there is nothing (HTTP 204).
+            context_fields: Fields to put into each record that does not have them.
+
+        Raises:
+            ValueError: The bytes are not the JSON that this endpoint answers with.
+        """
+        if not body:
+            return Page([])
+        if self._type is not None and not context_fields:
+            try:
+                return self._decode_typed(body, self._type)
+            except (ValueError, RecursionError):
+                pass  # the slow way finds out whether it is odd or wrong
+        return self._decode(body, context_fields or {})
+
+    # The fast way
+
+    def _decode_typed(self, body: bytes, record_type: RecordType) -> Page:
+        answer = record_type.decode(body)
+        records = answer.rows
+        (key_name,) = self._spec.primary_keys
+        keys = record_type.values(records, key_name)
+        if set(map(type, keys)) - {str}:
+            message = "a record without a key"
+            raise ValueError(message)
+        dates: list[int | None] = [None] * len(records)
+        if self._spec.replication_key is not None:
+            found = record_type.values(records, self._spec.replication_key)
+            dates = [None if date is UNSET else date for date in found]
+        known = [date for date in dates if date is not None]
+        if len(known) == len(records) and known != sorted(known):
+            order = sorted(range(len(known)), key=known.__getitem__)
+            dates, keys, records = ([some[at] for at in order] for some in (dates, keys, records))
+        record_type.finish(records)
+        return Page(
+            rows=Lines(dates, keys, [record_type.lines(records)]),
+            total_hits=None if answer.total_hits is UNSET else answer.total_hits,
+            scroll_id=answer.scroll_id or None,
+            is_last=None if answer.is_last is UNSET else answer.is_last,
+        )
+
+    # The slow way
+
+    def _decode(self, body: bytes, context_fields: Mapping[str, Any]) -> Page:
+        records_key = self._spec.records_key
+        answer = _parse_json(body)
+        if not isinstance(answer, dict):
+            answer = {} if records_key else {"": answer}
+        elif records_key is None:
+            answer = {"": [answer]}
+        total_hits = answer.get("totalHits")
+        total_hits = total_hits if type(total_hits) is int else None
+        records = answer.get(records_key or "")
+        if records is None and total_hits == 0:
+            records = []
+        if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
+            message = f"it holds no list of records under {records_key!r}"
+            raise ValueError(message)
+        rows = [self._row(record, context_fields) for record in records]
+        if all(row[0] is not None for row in rows):
+            rows.sort(key=lambda row: row[0] or 0)
+        scroll_id = answer.get("scrollId")
+        is_last = answer.get("isLastPage")
+        return Page(
+            rows=rows,
+            total_hits=total_hits,
+            scroll_id=str(scroll_id) if scroll_id else None,
+            is_last=is_last if isinstance(is_last, bool) else None,
+        )
+
+    def _row(self, record: dict[str, Any], context_fields: Mapping[str, Any]) -> Row:
+        spec = self._spec
+        date = None if spec.replication_key is None else _to_ms(record.get(spec.replication_key))
+        if spec.event_name is not None:
+            lift_attributes(record)
+        self._coercion.coerce(record)
+        _rewrite_times(record, self._times)
+        for name, value in context_fields.items():
+            if record.get(name) is None:
+                record[name] = value
+        if spec.row_id_of:
+            record["rowId"] = _digest([record.get(name) for name in spec.row_id_of])
+        values: tuple[Any, ...] = tuple(record.get(name) for name in spec.primary_keys)
+        if None in values:
+            # Without a key only the whole record tells it from another one.
+            return date, (None, _digest(record)), record
+        return date, values[0] if len(values) == 1 else values, record
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _parse_json(body: bytes) -> Any:
+    # One wrong byte in one text field must not keep a window from ever being read, so it becomes
+    # U+FFFD. A torn answer is told by its JSON, which does not end.
+    text = body.decode("utf-8", errors="replace")
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=str)
+    except RecursionError as error:
+        message = "it is nested too deeply"
+        raise ValueError(message) from error
+
+
+def _to_ms(value: Any) -> int | None:
+    """Read a replication value: epoch milliseconds, or text in ISO-8601."""
+    if not isinstance(value, str):
+        return whole_number(value)
+    try:
+        return parse(value)
+    except ValueError:
+        return None
+
+
+# Which fields of a record are times: None for one that is, else the fields inside it.
+_Times = dict[str, "_Times | None"]
+
+
+def _time_fields(schema: Mapping[str, Any]) -> _Times:
+    fields: _Times = {}
+    for name, field in schema.get("properties", {}).items():
+        inner = field.get("items", field)
+        if inner.get("format") == "date-time":
+            fields[name] = None
+        elif nested := _time_fields(inner):
+            fields[name] = nested
+    return fields
+
+
+def _rewrite_times(record: dict[str, Any], times: _Times) -> None:
+    for name, inner in times.items():
+        value = record.get(name)
+        if isinstance(value, list):
+            record[name] = [_rewritten(one, inner) for one in value]
+        elif value is not None:
+            record[name] = _rewritten(value, inner)
+
+
+def _rewritten(value: Any, inner: _Times | None) -> Any:
+    if inner is None:
+        return value if value is None or isinstance(value, str) else to_iso(int(value))
+    if isinstance(value, dict):
+        _rewrite_times(value, inner)
+    return value

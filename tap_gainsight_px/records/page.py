@@ -1,0 +1,121 @@
+"""What the tap keeps of a record between its page and its message: date, key, record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# About what a page holds, so that a signal need not wait for a large window to be written.
+_RECORDS_PER_WRITE = 500
+
+Key: TypeAlias = "str | tuple[Any, ...]"
+"""What tells a record from another one: as a rule the values of its primary keys."""
+
+Row: TypeAlias = "tuple[int | None, Key, dict[str, Any] | bytes]"
+"""One record: its replication value in epoch milliseconds, if any, its key, and the record itself
+as a dict, or as a RECORD message with the line break behind it."""
+
+
+class Lines(Sequence[Row]):
+    """Rows whose RECORD messages are still in one piece, page by page.
+
+    Most pages leave the tap as they are, so they are cut up only if somebody looks at a row.
+    Where all rows have dates, those of one page are in their order.
+    """
+
+    def __init__(self, dates: list[int | None], keys: list[Key], texts: list[bytes]) -> None:
+        """Keep what belongs together: a date, a key and a line in `texts` for each row."""
+        self.dates = dates
+        self.keys = keys
+        self.texts = texts
+
+    @classmethod
+    def joined(cls, pages: list[Lines]) -> Lines:
+        """Put pages one behind the other."""
+        if len(pages) == 1:
+            return pages[0]
+        return cls(
+            list(chain.from_iterable(page.dates for page in pages)),
+            list(chain.from_iterable(page.keys for page in pages)),
+            list(chain.from_iterable(page.texts for page in pages)),
+        )
+
+    @cached_property
+    def _rows(self) -> list[Row]:
+        lines = chain.from_iterable(text.splitlines(keepends=True) for text in self.texts)
+        return list(zip(self.dates, self.keys, lines, strict=True))
+
+    def __len__(self) -> int:
+        """Return the number of rows, which takes no look at them."""
+        return len(self.keys)
+
+    def __iter__(self) -> Iterator[Row]:
+        """Go through the rows."""
+        return iter(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return a row, or a list of some."""
+        return self._rows[index]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One decoded answer."""
+
+    rows: Sequence[Row]
+    """Its records; where each has a date, in the order of dates."""
+    total_hits: int | None = None
+    """How many records the API says the whole walk has."""
+    scroll_id: str | None = None
+    is_last: bool | None = None
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Records that leave the tap together."""
+
+    rows: Sequence[Row]
+    read_to: int | None = None
+    """All records before this time (epoch ms) are in this batch or an earlier one."""
+    missing: int = 0
+    """How many records the API announced that did not arrive."""
+    subject: str = ""
+    """Stream and time range, for messages."""
+    parents_requested: int = 0
+    """How many parents were asked about."""
+    parents_missing: int = 0
+    """How many of them are not there any more, or have nothing."""
+    position: str | None = None
+    """Where a full table goes on after an interruption: the parent read last."""
+
+
+def dates_and_keys(rows: Sequence[Row]) -> tuple[list[int | None], list[Key]]:
+    """Return the dates and the keys of rows."""
+    if isinstance(rows, Lines):
+        return rows.dates, rows.keys
+    return [row[0] for row in rows], [row[1] for row in rows]
+
+
+def pieces(rows: Sequence[Row]) -> Iterator[bytes | dict[str, Any]]:
+    """Yield records as they are to be written: many lines at a time, or one dict."""
+    if isinstance(rows, Lines):
+        yield from rows.texts
+        return
+    for start in range(0, len(rows), _RECORDS_PER_WRITE):
+        records = [record for _, _, record in rows[start : start + _RECORDS_PER_WRITE]]
+        for is_line, group in groupby(records, key=lambda record: isinstance(record, bytes)):
+            if is_line:
+                yield b"".join(cast("Iterator[bytes]", group))
+            else:
+                yield from cast("Iterator[dict[str, Any]]", group)
+
+
+def has_key(row: Row) -> bool:
+    """Whether the key of a record is really that, and not a digest in place of a missing one."""
+    return not (isinstance(row[1], tuple) and row[1][0] is None)

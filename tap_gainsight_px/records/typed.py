@@ -1,0 +1,249 @@
+"""The type that a stream's records are decoded into, made from its JSON Schema.
+
+Decoding into a type proves, in C, that every field is declared and of the declared type. What the
+type does not hold (free-form objects, decimals) stays the bytes that it was. Whatever does not
+fit raises a `ValueError`, and the caller takes the slow path for that page.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from tap_gainsight_px.catalog.schemas import UNEXPECTED
+from tap_gainsight_px.timestamps import to_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# Where the schema says object or number, the beginning of a value that is neither that nor null.
+_OTHER_KINDS = {"object": re.compile(rb"\n[^{n]"), "number": re.compile(rb"\n[^-0-9n]")}
+
+_SCALARS: dict[str, Any] = {"string": str, "integer": int, "boolean": bool}
+
+Fix: TypeAlias = "Callable[[list[Any]], None]"
+"""What is done with one field of many records after they have been decoded."""
+
+
+@dataclass(frozen=True)
+class MessageFormat:
+    """What the RECORD messages of one stream look like."""
+
+    stream: str
+    version: int | None = None
+    left_out: frozenset[str] = frozenset()
+    """Fields of the record that are not wanted."""
+
+
+class _Message(msgspec.Struct, gc=False):
+    """A RECORD message, its fields in the order in which they are written."""
+
+    type: str
+    stream: str
+    record: Any
+    version: int | UnsetType
+    time_extracted: str
+
+
+class RecordType:
+    """Decodes the records of one stream, and encodes them as RECORD messages."""
+
+    def __init__(
+        self, schema: Mapping[str, Any], message_format: MessageFormat, *, records_key: str | None
+    ) -> None:
+        """Make the type.
+
+        Args:
+            schema: JSON Schema of a record.
+            message_format: What the messages look like.
+            records_key: Field of the answer that holds the records.
+        """
+        fields = schema.get("properties", {})
+        record = _make_struct({name: fields[name] for name in fields if name != UNEXPECTED})
+        answer = msgspec.defstruct(
+            "Answer",
+            [
+                ("rows", list[record.struct]),  # type: ignore[name-defined]
+                ("total_hits", int | UnsetType | None, UNSET),
+                ("scroll_id", str | UnsetType | None, UNSET),
+                ("is_last", bool | UnsetType | None, UNSET),
+            ],
+            rename={
+                "rows": records_key or "",
+                "total_hits": "totalHits",
+                "scroll_id": "scrollId",
+                "is_last": "isLastPage",
+            },
+        )
+        self._decode = msgspec.json.Decoder(answer).decode
+        self._fixes = record.fixes
+        self._attributes = record.attributes
+        self._left_out = [
+            name for key, name in record.attributes.items() if key in message_format.left_out
+        ]
+        self._message_format = message_format
+        self._encode_lines = msgspec.json.Encoder().encode_lines
+
+    def decode(self, body: bytes) -> Any:
+        """Return the answer: `rows`, `total_hits`, `scroll_id`, `is_last`.
+
+        Raises:
+            ValueError: The answer does not fit, down to the last field of the last record.
+        """
+        # What stays bytes is not looked into, and a line break there would tear a message in two.
+        if b"\n" in body or b"\r" in body:
+            message = "line breaks between the fields"
+            raise ValueError(message)
+        return self._decode(body)
+
+    def values(self, records: list[Any], name: str) -> list[Any]:
+        """Return one field of many records; `UNSET` where it is missing."""
+        return list(map(attrgetter(self._attributes[name]), records))
+
+    def finish(self, records: list[Any]) -> None:
+        """Check what stayed bytes, rewrite times, and drop the fields that are left out.
+
+        Raises:
+            ValueError: A record does not fit after all.
+        """
+        for fix in self._fixes:
+            fix(records)
+        for attribute in self._left_out:
+            for record in records:
+                setattr(record, attribute, UNSET)
+
+    def lines(self, records: list[Any]) -> bytes:
+        """Return records as RECORD messages, a line each."""
+        stream = self._message_format.stream
+        version = UNSET if self._message_format.version is None else self._message_format.version
+        now = datetime.now(timezone.utc).isoformat()
+        return self._encode_lines(
+            [_Message("RECORD", stream, record, version, now) for record in records]
+        )
+
+
+class _Struct:
+    """A generated type: JSON name → attribute, and what is to be done after decoding."""
+
+    def __init__(self) -> None:
+        self.struct: Any = None
+        self.attributes: dict[str, str] = {}
+        self.fixes: list[Fix] = []
+
+
+def _make_struct(properties: Mapping[str, Any]) -> _Struct:
+    made = _Struct()
+    fields: list[tuple[str, Any, Any]] = []
+    for number, (name, field) in enumerate(properties.items()):
+        # JSON names need not be Python names, so the attributes are simply counted.
+        attribute = f"f{number}"
+        made.attributes[name] = attribute
+        kind, fix = _make_type(attribute, field)
+        fields.append((attribute, kind, UNSET))
+        if fix is not None:
+            made.fixes.append(fix)
+    made.struct = msgspec.defstruct(
+        "Record",
+        fields,
+        rename={attribute: name for name, attribute in made.attributes.items()},
+        forbid_unknown_fields=True,
+        # Records hold no references to one another, so the collector need not look for rings.
+        gc=False,
+    )
+    return made
+
+
+def _make_type(attribute: str, field: Mapping[str, Any]) -> tuple[Any, Fix | None]:
+    """Return the type of one field, and what is to be done with it after decoding."""
+    kind = _kind(field)
+    if field.get("format") == "date-time":
+        return _optional(int), _rewrite_times(attribute)
+    if kind in _SCALARS:
+        return _optional(_SCALARS[kind]), None
+    if kind == "object" and field.get("properties"):
+        nested = _make_struct(field["properties"])
+        return _optional(nested.struct), _fix_nested(attribute, nested.fixes)
+    if kind == "array":
+        return _make_list(attribute, field.get("items", {}))
+    # `Raw` takes null as well.
+    return Raw | UnsetType, _check_raw(attribute, kind)
+
+
+def _make_list(attribute: str, items: Mapping[str, Any]) -> tuple[Any, Fix | None]:
+    kind = _kind(items)
+    if kind in _SCALARS and "format" not in items:
+        return _optional(list[_SCALARS[kind] | None]), None  # type: ignore[valid-type]
+    if kind == "object" and items.get("properties"):
+        nested = _make_struct(items["properties"])
+        struct = nested.struct
+        return _optional(list[struct | None]), _fix_each(attribute, nested.fixes)  # type: ignore[valid-type]
+    # A list of anything else is in no answer of the API today. Only null fits this type, so a
+    # page that has one takes the slow path, which knows what to do.
+    return UnsetType | None, None
+
+
+def _optional(kind: Any) -> Any:
+    return kind | UnsetType | None
+
+
+def _kind(field: Mapping[str, Any]) -> str:
+    declared = field.get("type", ())
+    kinds = [declared] if isinstance(declared, str) else [one for one in declared if one != "null"]
+    return str(kinds[0]) if kinds else ""
+
+
+def _rewrite_times(attribute: str) -> Fix:
+    get = attrgetter(attribute)
+
+    def fix(records: list[Any]) -> None:
+        for record, time in zip(records, list(map(get, records)), strict=True):
+            if time is not None and time is not UNSET:
+                setattr(record, attribute, to_iso(time))
+
+    return fix
+
+
+def _check_raw(attribute: str, kind: str) -> Fix:
+    get = attrgetter(attribute)
+    is_other = _OTHER_KINDS[kind].search if kind in _OTHER_KINDS else None
+
+    def fix(records: list[Any]) -> None:
+        # All at once: no value holds a line break, so it can stand before each of them.
+        values = [value for value in map(get, records) if value is not UNSET]
+        together = b"\n".join([b"", *values])
+        if is_other is not None and is_other(together):
+            message = f"a value that is no {kind}"
+            raise ValueError(message)
+        if not together.isascii():
+            together.decode("utf-8")
+
+    return fix
+
+
+def _fix_nested(attribute: str, fixes: list[Fix]) -> Fix | None:
+    get = attrgetter(attribute)
+
+    def fix(records: list[Any]) -> None:
+        nested = [value for value in map(get, records) if value]
+        for one in fixes:
+            one(nested)
+
+    return fix if fixes else None
+
+
+def _fix_each(attribute: str, fixes: list[Fix]) -> Fix | None:
+    get = attrgetter(attribute)
+
+    def fix(records: list[Any]) -> None:
+        lists = [values for values in map(get, records) if values]
+        nested = [value for values in lists for value in values if value is not None]
+        for one in fixes:
+            one(nested)
+
+    return fix if fixes else None

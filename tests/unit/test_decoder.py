@@ -1,0 +1,307 @@
+"""From the bytes of an answer to records: nothing guessed, nothing lost, and no odd byte fatal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_gainsight_px.catalog.spec import Paging, StreamSpec
+from tap_gainsight_px.records.decoder import PageDecoder
+from tap_gainsight_px.records.page import Page, has_key
+from tap_gainsight_px.records.typed import MessageFormat
+
+NOON = 1_709_208_000_123
+NOON_TEXT = "2024-02-29T12:00:00.123Z"
+EVENTS = StreamSpec(
+    name="events",
+    path="/v1/events",
+    records_key="events",
+    paging=Paging.SCROLL,
+    page_size_max=1_000,
+    primary_keys=("id",),
+    replication_key="date",
+)
+TIME = {"type": ["string", "null"], "format": "date-time"}
+TEXT = {"type": ["string", "null"]}
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": True,
+    "properties": {
+        "id": TEXT,
+        "date": TIME,
+        "name": TEXT,
+        "count": {"type": ["integer", "null"]},
+        "ratio": {"type": ["number", "null"]},
+        "tags": {"type": ["array", "null"], "items": TEXT},
+        "place": {"type": ["object", "null"], "properties": {"since": TIME, "city": TEXT}},
+        "free": {"type": ["object", "null"], "additionalProperties": True},
+    },
+}
+
+both_ways = pytest.mark.parametrize("fast", [True, False], ids=["page by page", "one by one"])
+
+
+def decode(body: bytes | str, *, fast: bool = False, spec: StreamSpec = EVENTS) -> Page:
+    """Decode an answer, on the path of whole pages or on that of single records."""
+    decoder = PageDecoder(spec, SCHEMA, message_format=MessageFormat("events") if fast else None)
+    return decoder(body.encode() if isinstance(body, str) else body)
+
+
+def answer(*records: dict[str, Any], **facts: Any) -> bytes:
+    """Write an answer as the API does."""
+    text = json.dumps({"events": records, **facts}, ensure_ascii=False, separators=(",", ":"))
+    return text.encode()
+
+
+def record_of(one: dict[str, Any] | bytes) -> dict[str, Any]:
+    """Return a record, or the one in a RECORD message."""
+    return one if isinstance(one, dict) else json.loads(one)["record"]
+
+
+def records_of(page: Page) -> list[dict[str, Any]]:
+    """Return the records of a page as dicts, whatever form they have."""
+    return [record_of(one) for _, _, one in page.rows]
+
+
+@both_ways
+def test_dates_become_text_and_the_rest_stays_as_it_is(fast: bool) -> None:  # noqa: FBT001
+    """Epoch milliseconds where the schema says so, also inside objects."""
+    record = {
+        "id": "1",
+        "date": NOON,
+        "name": '李 \u2028 \\ " 😀',
+        "count": 7,
+        "ratio": 0.5,
+        "tags": ["a", None],
+        "place": {"since": NOON, "city": None},
+        "free": {"date": NOON, "deep": [{"x": []}]},
+    }
+    page = decode(answer(record, totalHits=1), fast=fast)
+    assert page.rows[0][:2] == (NOON, "1")
+    assert records_of(page) == [
+        record | {"date": NOON_TEXT, "place": {"since": NOON_TEXT, "city": None}}
+    ]
+
+
+@both_ways
+def test_a_page_has_its_records_in_the_order_of_dates(fast: bool) -> None:  # noqa: FBT001
+    """The API may give the newest first, and many at the same moment."""
+    dates = {"a": NOON + 1, "b": NOON, "c": NOON + 2, "d": NOON}
+    page = decode(answer(*({"id": key, "date": date} for key, date in dates.items())), fast=fast)
+    assert [row[:2] for row in page.rows] == [(dates[key], key) for key in "bdac"]
+    assert [record["id"] for record in records_of(page)] == list("bdac")
+
+
+@both_ways
+def test_absent_and_null_are_not_the_same(fast: bool) -> None:  # noqa: FBT001
+    """A field that the API leaves out is not made up."""
+    page = decode(answer({"id": "1", "name": None}), fast=fast)
+    assert records_of(page) == [{"id": "1", "name": None}]
+    assert page.rows[0][0] is None
+
+
+@both_ways
+@pytest.mark.parametrize(
+    "number", ["1.10", "12345678901234567890123", "1e2", "-0.0", "0.1000000000000000055511151231"]
+)
+def test_numbers_keep_their_digits(fast: bool, number: str) -> None:  # noqa: FBT001
+    """Money and long ids are not what floats are for."""
+    (row,) = decode(f'{{"events":[{{"id":"1","ratio":{number}}}]}}', fast=fast).rows
+    record = row[2]
+    if isinstance(record, bytes):
+        record = json.loads(record, parse_float=str)["record"]
+    given = record["ratio"]
+    assert float(given) == float(number)
+    assert len(str(given)) >= len(number.rstrip("0")) - 1
+
+
+@both_ways
+def test_a_field_nobody_declared_is_passed_on(fast: bool) -> None:  # noqa: FBT001
+    """A later version of PX must not need a later version of the tap."""
+    record = {"id": "1", "brandNew": {"a": [1]}}
+    assert records_of(decode(answer(record), fast=fast)) == [record]
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"totalHits": 5}, (5, None, None)),
+        ({"totalHits": "5"}, (None, None, None)),
+        ({"totalHits": None}, (None, None, None)),
+        ({"scrollId": "abc"}, (None, "abc", None)),
+        ({"scrollId": None}, (None, None, None)),
+        ({"scrollId": ""}, (None, None, None)),
+        ({"isLastPage": False}, (None, None, False)),
+        ({"isLastPage": "no"}, (None, None, None)),
+        ({"more": {"of": "this"}}, (None, None, None)),
+    ],
+)
+def test_the_facts_of_a_page_are_taken_only_as_what_they_are(
+    fast: bool,  # noqa: FBT001
+    facts: dict[str, Any],
+    expected: tuple[object, ...],
+) -> None:
+    """A count that is no number is no count."""
+    page = decode(answer({"id": "1"}, **facts), fast=fast)
+    assert (page.total_hits, page.scroll_id, page.is_last) == expected
+
+
+@both_ways
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        "[]",
+        "null",
+        '"text"',
+        "{}",
+        '{"results": []}',
+        '{"events": null}',
+        '{"events": {}}',
+        '{"events": [1]}',
+        '{"events": [null]}',
+        '{"events": [{"id": "1"}',
+        '[{"events": []}]',
+        "<html></html>",
+        b"\xff\xfe",
+    ],
+    ids=repr,
+)
+def test_an_answer_of_another_shape_is_a_value_error(
+    fast: bool,  # noqa: FBT001
+    body: bytes | str,
+) -> None:
+    """So that it is asked for again, and never taken for an empty page."""
+    with pytest.raises(ValueError, match=r"\w"):
+        decode(body, fast=fast)
+
+
+@both_ways
+def test_no_records_at_all_are_an_empty_page(fast: bool) -> None:  # noqa: FBT001
+    """With a count of 0 the list itself may be missing."""
+    for body in ('{"events":[]}', '{"events":null,"totalHits":0}', '{"totalHits":0}'):
+        assert list(decode(body, fast=fast).rows) == []
+
+
+@both_ways
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"name": "without a key"},
+        {"id": None, "name": "with a null key"},
+        {"id": ["a", "list"]},
+        {"id": {"an": "object"}},
+        {"id": "1", "date": "no time"},
+        {"id": "1", "date": [NOON]},
+        {"id": "1", "date": 10**30},
+        {"id": "1", "date": -(10**15)},
+        {"id": "1", "date": True},
+        {"id": "1", "place": "a text"},
+        {"id": "1", "tags": "a text"},
+        {"id": 1},
+        {"id": "\ud800"},
+    ],
+    ids=repr,
+)
+def test_an_odd_record_is_read_like_any_other(
+    fast: bool,  # noqa: FBT001
+    record: dict[str, Any],
+) -> None:
+    """It has something by which it can be told apart, and none of its values disappears."""
+    body = json.dumps({"events": [record, {"id": "next"}]}).encode()
+    page = decode(body, fast=fast)
+    assert len({key for _, key, _ in page.rows}) == 2
+    written = json.dumps(records_of(page)[0], default=str)
+    for value in record.values():
+        # As it is, or as text where the schema says text.
+        text = json.dumps(value)
+        assert text in written or json.dumps(text) in written
+
+
+@both_ways
+def test_records_without_a_key_are_told_apart_by_all_they_hold(fast: bool) -> None:  # noqa: FBT001
+    """Two that differ are two; the same one seen twice is one."""
+    page = decode(answer({"name": "a"}, {"name": "b"}, {"name": "a"}), fast=fast)
+    first, second, third = (row[1] for row in page.rows)
+    assert first != second
+    assert first == third
+    assert not has_key(page.rows[0])
+
+
+@both_ways
+@pytest.mark.parametrize("text", [b"caf\xe9", b"\xf0\x9f", b"\x80"], ids=repr)
+def test_bytes_that_are_no_utf8_cost_a_character_and_not_the_window(
+    fast: bool,  # noqa: FBT001
+    text: bytes,
+) -> None:
+    """Otherwise one wrong byte in one text would keep a window from ever being read."""
+    page = decode(b'{"events":[{"id":"1","name":"' + text + b'"}]}', fast=fast)
+    assert "\ufffd" in records_of(page)[0]["name"]
+
+
+@both_ways
+def test_a_pretty_printed_answer_gives_records_of_one_line(fast: bool) -> None:  # noqa: FBT001
+    """A line break inside a record would tear a Singer message in two."""
+    record = {"id": "1", "free": {"a": [1, {"b": None}]}, "ratio": 1.5}
+    page = decode(json.dumps({"events": [record]}, indent=2), fast=fast)
+    assert records_of(page) == [record]
+    assert all(b"\n" not in one[:-1] for _, _, one in page.rows if isinstance(one, bytes))
+
+
+def test_an_answer_may_be_the_one_record_or_a_bare_list() -> None:
+    """Single calls answer without a key around it."""
+    spec = replace(EVENTS, records_key=None, replication_key=None, paging=Paging.SINGLE)
+    assert records_of(decode('{"id":"1"}', spec=spec)) == [{"id": "1"}]
+    assert records_of(decode('[{"id":"1"},{"id":"2"}]', spec=spec)) == [{"id": "1"}, {"id": "2"}]
+
+
+@given(body=st.binary(max_size=80), fast=st.booleans())
+def test_arbitrary_bytes_are_a_page_or_a_value_error(
+    body: bytes,
+    fast: bool,  # noqa: FBT001
+) -> None:
+    """Nothing a server sends may end in a traceback."""
+    for text in (body, b'{"events":[' + body + b"]}", b'{"events":[{"id":"1","free":' + body):
+        try:
+            page = decode(text, fast=fast)
+        except ValueError:
+            continue
+        assert isinstance(page, Page)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "date", "place", "since", "x"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(
+    records=st.lists(
+        st.dictionaries(st.sampled_from([*SCHEMA["properties"], "x"]), json_values, max_size=5),
+        max_size=3,
+    )
+)
+def test_both_paths_give_the_same_records(records: list[dict[str, Any]]) -> None:
+    """Whatever the API sends, in whatever field: only the speed differs."""
+    body = json.dumps({"events": records}).encode()
+    fast, slow = decode(body, fast=True), decode(body, fast=False)
+    assert [(row[0], has_key(row)) for row in fast.rows] == [
+        (row[0], has_key(row)) for row in slow.rows
+    ]
+    assert as_text(fast) == as_text(slow)
+
+
+def as_text(page: Page) -> list[Any]:
+    """Return the records with numbers as floats, in which form both paths can be compared."""
+    texts = (json.dumps(record_of(one), default=float) for _, _, one in page.rows)
+    return [json.dumps(json.loads(text, parse_int=float), sort_keys=True) for text in texts]
