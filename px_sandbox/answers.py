@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from px_sandbox.codec import Record, decode, encode
 from px_sandbox.misbehaviour import Dice, Misbehaviour, Rule
 from px_sandbox.scrolls import Scroll, ScrollBook
 from px_sandbox.selection import date_range, select
 from px_sandbox.singles import single
+from px_sandbox.stores import decode, encode
 from px_sandbox.sums import engagement_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from px_sandbox.endpoints import Endpoint
-    from px_sandbox.params import Params
+    from px_sandbox.kinds import Record
+    from px_sandbox.routing import Params
     from px_sandbox.world import World
 
 Strikes = dict[str, Rule]

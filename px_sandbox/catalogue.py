@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from px_sandbox.chance import Chance
 from px_sandbox.people import PROPERTY_KEYS
+from px_sandbox.plan import Chance
 from px_sandbox.times import DAY_MS, HOUR_MS, to_iso
 
 if TYPE_CHECKING:
-    from px_sandbox.codec import Record
+    from px_sandbox.kinds import Record
     from px_sandbox.plan import WorldPlan
 
 _TYPES = (

@@ -21,17 +21,20 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from px_sandbox.codec import decode, decode_exact, encode
 from px_sandbox.delivery import send
 from px_sandbox.errors import RefusedError, bad_request, not_found
 from px_sandbox.kinds import KINDS, kind_named
 from px_sandbox.misbehaviour import Misbehaviour
+from px_sandbox.stores import decode, decode_exact, encode
 from px_sandbox.times import to_iso
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from px_sandbox.service import Service
+
+PREFIX = "/_sandbox/"
+"""Where the paths of control calls begin."""
 
 Action = Callable[[dict[str, Any]], bytes]
 
@@ -55,7 +58,7 @@ class Control:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one control request."""
-        name = request.path.removeprefix("/_sandbox/")
+        name = request.path.removeprefix(PREFIX)
         try:
             _check_loopback(request)
             action = self._actions.get((request.method, name))

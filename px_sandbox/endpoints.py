@@ -1,7 +1,4 @@
-"""Every readable JSON endpoint: path, parameters, limits. Facts from the API contract.
-
-A table of the sandbox's own; it shares nothing with the stream table of the tap.
-"""
+"""Every readable endpoint: path, parameters, limits. The contract's facts, not the tap's table."""
 
 from __future__ import annotations
 

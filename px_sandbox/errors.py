@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-
-from px_sandbox.codec import encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,14 +22,14 @@ class RefusedError(Exception):
 
     def body(self, path: str) -> bytes:
         """Return the JSON error body; the same shape for every status."""
-        return encode(
+        return json.dumps(
             {
                 "status": self.status,
                 "error": HTTPStatus(self.status).phrase,
                 "message": self.message,
                 "path": path,
             }
-        )
+        ).encode()
 
 
 def bad_request(message: str) -> RefusedError:

@@ -11,8 +11,8 @@ from px_sandbox.people import PROPERTY_KEYS, location
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from px_sandbox.chance import Chance
-    from px_sandbox.codec import Record
+    from px_sandbox.kinds import Record
+    from px_sandbox.plan import Chance
 
 _PAGES = (
     ("/", "Home"),

@@ -1,8 +1,10 @@
-"""The filter grammar of the API: ``field op value`` terms, ``;`` for AND, repetition for OR.
+"""The API's ``filter`` and ``sort``.
+
+A filter: ``field op value`` terms, ``;`` for AND, repetition for OR.
 
 Values compare without regard to case; ``~`` and ``!~`` take ``*`` and ``?``. Nested fields use
-dots, and a list on the way matches if any of its elements does. Contract: README, "Filter,
-sort, case".
+dots, and a list on the way matches if any of its elements does. A sort: fields with ``;`` between
+them, ``-`` for descending. Contract: README, "Filter, sort, case".
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ from __future__ import annotations
 import dataclasses
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from px_sandbox.errors import bad_request
+from px_sandbox.stores import decode
 from px_sandbox.times import parse_time
 
 # Longest first, so that ``<=`` is not read as ``<`` and a value that starts with ``=``.
@@ -25,6 +28,8 @@ _TERM = re.compile(
     r"(?P<value>.+)\Z",
     re.DOTALL,
 )
+# A "+" that was not percent-encoded arrives as a blank; both mean ascending.
+_SORT_KEY = re.compile(r"(?P<sign>[-+ ]?)(?P<field>[A-Za-z_][\w-]*(?:\.[\w-]+)*)\Z")
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -113,3 +118,45 @@ def _number(text: str) -> int | float | None:
     except ValueError:
         # Other date fields than the one that makes the range take the same two forms.
         return parse_time(text)
+
+
+class SortKey(NamedTuple):
+    """One field to sort by."""
+
+    field: str
+    descending: bool
+
+
+def parse_sort(text: str) -> tuple[SortKey, ...]:
+    """Return the sort keys of a ``sort`` parameter, most significant first."""
+    keys = []
+    for part in text.split(";"):
+        match = _SORT_KEY.match(part)
+        if match is None:
+            msg = f"Malformed sort {text!r}: expected fields separated by ';', '-' for descending"
+            raise bad_request(msg)
+        keys.append(SortKey(match["field"], match["sign"] == "-"))
+    return tuple(keys)
+
+
+def sort_bodies(bodies: Iterable[bytes], keys: Sequence[SortKey]) -> list[bytes]:
+    """Return ``bodies`` in the order of ``keys``; records without the field come last."""
+    rows: list[tuple[object, bytes]] = [(decode(body), body) for body in bodies]
+    for key in reversed(keys):
+        present: list[tuple[tuple[int, float, str], tuple[object, bytes]]] = []
+        absent: list[tuple[object, bytes]] = []
+        for row in rows:
+            value = next(values_at(row[0], key.field), None)
+            if value is None:
+                absent.append(row)
+            else:
+                present.append((_rank(value), row))
+        present.sort(key=lambda pair: pair[0], reverse=key.descending)
+        rows = [row for _, row in present] + absent
+    return [body for _, body in rows]
+
+
+def _rank(value: object) -> tuple[int, float, str]:
+    if isinstance(value, (int, float)):
+        return (0, value, "")
+    return (1, 0, str(value).casefold())

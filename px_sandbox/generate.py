@@ -9,10 +9,10 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from px_sandbox.catalogue import Catalogue, make_catalogue
-from px_sandbox.chance import Chance
-from px_sandbox.codec import Record
 from px_sandbox.events import EventMaker, Session
+from px_sandbox.kinds import Record
 from px_sandbox.people import People, make_people
+from px_sandbox.plan import Chance
 from px_sandbox.times import HOUR_MS
 
 if TYPE_CHECKING:

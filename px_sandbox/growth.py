@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from px_sandbox.chance import Chance
-from px_sandbox.codec import Record
 from px_sandbox.events import Session
-from px_sandbox.plan import SHARES, WorldPlan
+from px_sandbox.kinds import Record
+from px_sandbox.plan import SHARES, Chance, WorldPlan
 from px_sandbox.times import MINUTE_MS
 
 if TYPE_CHECKING:

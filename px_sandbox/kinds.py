@@ -7,6 +7,10 @@ modification, monitoring rows); a *listing* kind is a plain collection.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+Record = dict[str, Any]
+"""One record, decoded."""
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ running number of the matching request.
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
-from px_sandbox.chance import Chance
 from px_sandbox.faults import FAULTS, Fault
 
 _CHOICES = {
@@ -190,7 +190,8 @@ class Dice:
                 struck.append(rule)
         return struck
 
-    def random(self, salt: object) -> Chance:
+    def random(self, salt: object) -> random.Random:
         """Return a source of randomness for the present count of requests."""
         count = self._matched[salt] if isinstance(salt, int) else sum(self._matched)
-        return Chance(f"{self._misbehaviour.seed}/{salt}/{count}")
+        seed = f"{self._misbehaviour.seed}/{salt}/{count}"
+        return random.Random(seed)  # noqa: S311 - to be repeated, not to be safe

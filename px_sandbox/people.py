@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from px_sandbox.chance import Chance
+from px_sandbox.plan import Chance
 from px_sandbox.times import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
-    from px_sandbox.codec import Record
+    from px_sandbox.kinds import Record
     from px_sandbox.plan import WorldPlan
 
 PROPERTY_KEYS = ("AP-SANDBOXWEB01-2", "AP-SANDBOXMOB01-2-1")

@@ -1,7 +1,8 @@
-"""What a generated world is to be like."""
+"""What a generated world is like, and the repeatable randomness that it is made of."""
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from px_sandbox.kinds import EVENT_KINDS
@@ -21,6 +22,14 @@ SHARES = {
     "session_events": 0.10,
     "survey_responses": 0.02,
 }
+
+
+class Chance(random.Random):
+    """A seeded source of randomness; guessing it is no danger, repeating it the purpose."""
+
+    def happens(self, probability: float) -> bool:
+        """Say yes with this probability."""
+        return self.random() < probability
 
 
 @dataclass(frozen=True)

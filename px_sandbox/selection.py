@@ -9,18 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from px_sandbox.codec import decode
 from px_sandbox.errors import RefusedError, bad_request
-from px_sandbox.filters import Term, parse_filter
+from px_sandbox.filters import SortKey, Term, parse_filter, parse_sort, sort_bodies
 from px_sandbox.kinds import KINDS
-from px_sandbox.ordering import SortKey, parse_sort, sort_bodies
+from px_sandbox.stores import decode
 from px_sandbox.times import DAY_MS, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from px_sandbox.endpoints import Endpoint
-    from px_sandbox.params import Params
+    from px_sandbox.routing import Params
     from px_sandbox.world import World
 
 _FAR = 2**62

@@ -8,6 +8,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from px_sandbox.control import PREFIX as CONTROL_PREFIX
+from px_sandbox.control import Control
 from px_sandbox.misbehaviour import Misbehaviour
 from px_sandbox.request_log import RequestLog
 from px_sandbox.service import Service
@@ -66,6 +68,7 @@ class SandboxServer:
             scroll_ttl_seconds=scroll_ttl_seconds,
             log=RequestLog(log_file),
         )
+        self._control = Control(self.service)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._runner: web.ServerRunner | None = None
@@ -93,7 +96,7 @@ class SandboxServer:
     async def listen(self) -> None:
         """Begin to listen in the running event loop."""
         self._runner = web.ServerRunner(
-            web.Server(self.service.handle, access_log=None),
+            web.Server(self._handle, access_log=None),
             shutdown_timeout=_SHUTDOWN_SECONDS,
             handle_signals=False,
         )
@@ -155,6 +158,11 @@ class SandboxServer:
     ) -> None:
         """Stop."""
         self.stop()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.startswith(CONTROL_PREFIX):
+            return await self._control.handle(request)
+        return await self.service.handle(request)
 
     def _call(self, change: Any) -> None:
         if self._loop is None:

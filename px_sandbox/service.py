@@ -8,16 +8,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from px_sandbox.answers import Answer, Answers, Strikes
-from px_sandbox.codec import decode
-from px_sandbox.control import Control
 from px_sandbox.delivery import cut, send, send_broken, send_instead
 from px_sandbox.errors import RefusedError, bad_request
 from px_sandbox.limits import Limits
 from px_sandbox.misbehaviour import Dice, Misbehaviour, Rule
-from px_sandbox.params import check_params, split_query
-from px_sandbox.routes import find_endpoint
+from px_sandbox.routing import check_params, find_endpoint, split_query
 from px_sandbox.scrolls import ScrollBook
 from px_sandbox.singles import user_answer
+from px_sandbox.stores import decode
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -55,7 +53,6 @@ class Service:
         self._initial = misbehaviour
         self.scrolls = ScrollBook(world.clock, scroll_ttl_seconds)
         self.misbehave(misbehaviour)
-        self._control = Control(self)
 
     def misbehave(self, misbehaviour: Misbehaviour) -> None:
         """Behave like this from now on; all counts of rules and limits begin anew."""
@@ -73,9 +70,7 @@ class Service:
         self.misbehave(self._initial)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one HTTP request."""
-        if request.path.startswith("/_sandbox/"):
-            return await self._control.handle(request)
+        """Answer one API request."""
         pairs = split_query(request.rel_url.raw_query_string)
         key = request.headers.get(KEY_HEADER, "")
         entry = self.requests.arrived(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from px_sandbox.codec import Record, decode, encode
 from px_sandbox.errors import RefusedError, bad_request, not_found
 from px_sandbox.selection import date_range
+from px_sandbox.stores import decode, encode
 from px_sandbox.sums import engagement_error_details, feature_adoption
 from px_sandbox.times import DAY_MS
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from px_sandbox.endpoints import Endpoint
-    from px_sandbox.params import Params
+    from px_sandbox.kinds import Record
+    from px_sandbox.routing import Params
     from px_sandbox.world import World
 
 # Contract: single articles and bots list no 404, so an unknown id is a bad request there.

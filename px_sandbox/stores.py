@@ -1,27 +1,56 @@
-"""Where the records of one kind lie: a timeline (ordered by an instant) or a listing.
+"""The records of one kind as JSON text: a timeline (ordered by an instant) or a listing.
 
-Both keep the encoded bytes of a record, never the object, so that a million events fit in
-memory and a page is one ``join``. A record that is not visible yet waits in a heap and is moved
-over when its instant has come; what is in the sorted arrays is visible, always.
+A record is encoded once, served as bytes and decoded only where a query needs it, so that a
+million events fit in memory and a page is one ``join``. A record that is not visible yet waits
+in a heap until its instant has come; what is in the sorted arrays is always visible.
 """
 
 from __future__ import annotations
 
 import heapq
+import json
 from array import array
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from px_sandbox.codec import decode
+import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 NO_TIME = -(2**62)
 """Stands for a record without its time field: before every instant that a query can name."""
 
 # From this many records on, sorting everything anew beats inserting one by one.
 _BULK = 256
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def encode(value: object) -> bytes:
+    """Return compact JSON; integers of any size and ``Decimal`` keep all their digits."""
+    return _encoder.encode(value)
+
+
+def decode(text: bytes) -> Any:
+    """Return the value of JSON ``text``; integers of any size stay exact."""
+    return json.loads(text)
+
+
+def decode_exact(text: bytes) -> Any:
+    """Return the value of JSON ``text``; decimals keep all their digits, too."""
+    return json.loads(text, parse_float=Decimal)
+
+
+def encode_record(record: Mapping[str, Any] | bytes) -> bytes:
+    """Return the JSON of one record; bytes are taken to be JSON already, digit for digit."""
+    if not isinstance(record, bytes):
+        return encode(dict(record))
+    if not isinstance(decode(record), dict):
+        msg = "a record has to be a JSON object"
+        raise TypeError(msg)
+    return record
 
 
 class Entry(NamedTuple):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from px_sandbox.codec import Record, decode, encode
+from px_sandbox.stores import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from px_sandbox.kinds import Record
     from px_sandbox.world import World
 
 

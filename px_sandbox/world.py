@@ -6,11 +6,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from px_sandbox.clock import Clock
-from px_sandbox.codec import Record, decode, encode, encode_record
 from px_sandbox.generate import generate_history
 from px_sandbox.growth import Growth
-from px_sandbox.kinds import KINDS, Kind, kind_named
-from px_sandbox.stores import NO_TIME, Entry, Listing, Timeline
+from px_sandbox.kinds import KINDS, Kind, Record, kind_named
+from px_sandbox.stores import NO_TIME, Entry, Listing, Timeline, decode, encode, encode_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from px_sandbox.codec import decode, encode
 from px_sandbox.errors import RefusedError
-from px_sandbox.filters import OPERATORS, parse_filter
-from px_sandbox.ordering import parse_sort, sort_bodies
+from px_sandbox.filters import OPERATORS, parse_filter, parse_sort, sort_bodies
+from px_sandbox.stores import decode, encode
 from px_sandbox.times import parse_time
 from tests.sandbox.client import CUSTOM, LAST_WEEK, NOW, Client, event, user
 

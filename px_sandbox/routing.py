@@ -1,13 +1,17 @@
-"""Checking what a client sent before anything is looked up."""
+"""What a request asks for: its endpoint, and its parameters checked before any look-up."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
-from px_sandbox.endpoints import BOOLEANS, ENUMS, INTEGERS, REPEATABLE, Endpoint
-from px_sandbox.errors import bad_request
+from px_sandbox.endpoints import BOOLEANS, ENDPOINTS, ENUMS, INTEGERS, REPEATABLE, Endpoint
+from px_sandbox.errors import bad_request, not_found
 
+_FIXED = {endpoint.path: endpoint for endpoint in ENDPOINTS if "{" not in endpoint.path}
+_TEMPLATES = tuple(
+    (tuple(endpoint.path.split("/")), endpoint) for endpoint in ENDPOINTS if "{" in endpoint.path
+)
 _INT32_MAX = 2**31 - 1
 
 
@@ -35,6 +39,20 @@ class Params:
         return tuple(sorted(pair for pair in self.pairs if pair[0] not in names))
 
 
+def find_endpoint(raw_path: str) -> tuple[Endpoint, dict[str, str]]:
+    """Return the endpoint of a still percent-encoded path; a 404 if there is none."""
+    endpoint = _FIXED.get(raw_path)
+    if endpoint is not None:
+        return endpoint, {}
+    parts = raw_path.split("/")
+    for template, candidate in _TEMPLATES:
+        values = _values(template, parts)
+        if values is not None:
+            return candidate, values
+    msg = f"No endpoint {raw_path}; paths start with /v1 or /v2 and have no trailing slash"
+    raise not_found(msg)
+
+
 def split_query(raw_query: str) -> tuple[tuple[str, str], ...]:
     """Return the decoded pairs of a query string, in the order sent."""
     return tuple(parse_qsl(raw_query, keep_blank_values=True))
@@ -57,6 +75,20 @@ def check_params(endpoint: Endpoint, pairs: tuple[tuple[str, str], ...]) -> Para
         msg = f"Required query parameter {name!r} is missing"
         raise bad_request(msg)
     return Params(pairs)
+
+
+def _values(template: tuple[str, ...], parts: list[str]) -> dict[str, str] | None:
+    if len(template) != len(parts):
+        return None
+    values = {}
+    for name, part in zip(template, parts, strict=True):
+        if name.startswith("{"):
+            if not part:
+                return None
+            values[name[1:-1]] = unquote(part)
+        elif name != part:
+            return None
+    return values
 
 
 def _check_value(endpoint: Endpoint, name: str, value: str) -> None:
