@@ -333,7 +333,8 @@ class PxStream(Stream):
         return False
 
     def _start_version(self, run: Run) -> None:
-        is_partial = self.spec.time_range is not None and self.spec.time_range.documented
+        time_range = self.spec.time_range
+        is_partial = time_range is not None and not time_range.full_table_is_whole
         if self._is_incremental or is_partial or not run.settings.emit_activate_version_messages:
             return
         interrupted = self.stream_state.get(_VERSION) if self._position is not None else None

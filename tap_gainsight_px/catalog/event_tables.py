@@ -37,8 +37,8 @@ EVENT_FIELDS = frozenset(
 _ATTRIBUTES = "attributes"
 _SUFFIX = "_attribute"
 
-# In this order: for Python, true is a number too.
-_KINDS: dict[str, tuple[type, ...]] = {
+# The JSON type of a value, looked for in this order: for Python, true is a number too.
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "integer": (int,),
     "number": (float, Decimal),
@@ -82,13 +82,13 @@ def event_table_schema(schema: dict[str, Any], sample: Iterable[dict[str, Any]])
         sample: Real events of one name.
     """
     fields = {name: field for name, field in schema["properties"].items() if name != _ATTRIBUTES}
-    kinds: dict[str, set[str]] = {}
+    types: dict[str, set[str]] = {}
     for event in sample:
         for name, value in (event.get(_ATTRIBUTES) or {}).items():
-            kinds.setdefault(name, set()).add(_kind(value))
-    for name, found in kinds.items():
+            types.setdefault(name, set()).add(_json_type(value))
+    for name, found in types.items():
         description = f"Attribute {name} of the event."
-        fields[_column(name)] = {**_type(found), "description": description}
+        fields[_column(name)] = {**_column_type(found), "description": description}
     return {**schema, "properties": fields}
 
 
@@ -106,18 +106,18 @@ def _column(attribute: str) -> str:
     return attribute + _SUFFIX if is_taken else attribute
 
 
-def _kind(value: Any) -> str:
-    for kind, types in _KINDS.items():
-        if isinstance(value, types):
-            return kind
+def _json_type(value: Any) -> str:
+    for json_type, python_types in _PYTHON_TYPES.items():
+        if isinstance(value, python_types):
+            return json_type
     return "null"
 
 
-def _type(kinds: set[str]) -> dict[str, Any]:
-    found = kinds - {"null"}
+def _column_type(seen: set[str]) -> dict[str, Any]:
+    found = seen - {"null"}
     if found == {"integer", "number"}:
         found = {"number"}
     # What is of several types, or never had a value, is kept as text: nothing is lost by that.
-    (kind,) = found if len(found) == 1 else ("string",)
-    open_ended = {"additionalProperties": True} if kind == "object" else {}
-    return {"type": [kind, "null"], **open_ended}
+    (one,) = found if len(found) == 1 else ("string",)
+    open_ended = {"additionalProperties": True} if one == "object" else {}
+    return {"type": [one, "null"], **open_ended}

@@ -1,18 +1,24 @@
-"""Finds and loads the schema files: inside the wheel, or beside the package in a source tree."""
+"""The schema files, and what they declare.
+
+A wheel carries the files inside the package; in a source tree they lie beside it.
+"""
 
 from __future__ import annotations
 
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _PACKAGE = Path(__file__).parent.parent
 # A wheel carries the files inside the package; an editable install leaves them where they are.
 _FOLDERS = (_PACKAGE / "schemas", _PACKAGE.parent / "schemas")
 
-
 UNEXPECTED = "_unexpected"
+"""The field that takes values whose type is not the declared one."""
 
 _UNEXPECTED_SCHEMA = {
     "type": ["object", "null"],
@@ -46,3 +52,17 @@ def with_unexpected(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema with the field that takes values of another type than declared."""
     properties = {**schema.get("properties", {}), UNEXPECTED: _UNEXPECTED_SCHEMA}
     return {**schema, "properties": properties}
+
+
+def declared_type(field: Mapping[str, Any]) -> str:
+    """Return the JSON type of a declared field, null aside.
+
+    Args:
+        field: JSON Schema of one field.
+
+    Returns:
+        The type; empty where the field may be of several types or of any.
+    """
+    declared = field.get("type", ())
+    types = {declared} if isinstance(declared, str) else {one for one in declared if one != "null"}
+    return str(types.pop()) if len(types) == 1 else ""

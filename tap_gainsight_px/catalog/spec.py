@@ -1,13 +1,29 @@
-"""What one stream is: the frozen `StreamSpec` and the few words it is put together from."""
+"""What one stream is: the frozen `StreamSpec` and its parts. A contradictory one is refused.
+
+What a single entry says wrong shows when it is made; what it says wrong of the schema files and of
+other streams shows in `check_table`. Both happen when the stream table is imported, so that a
+mistake in it is one line that names the stream, and never a sync that reads nothing.
+"""
 
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from tap_gainsight_px.catalog.schemas import load_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+
+class SpecError(ValueError):
+    """An entry of the stream table contradicts itself, a schema file or another entry."""
+
+    def __init__(self, stream: str, problem: str) -> None:
+        """Name the stream and the problem, in one line."""
+        super().__init__(f"stream table: {stream}: {problem}")
 
 
 class Paging(enum.Enum):
@@ -59,6 +75,11 @@ class TimeRange:
         max_days: Longest range that one call may ask for; None for no limit.
         documented: Whether the API documents the field as filterable. If not, the tap verifies
             that the filter works before it relies on it.
+        records_change: Whether records change, and their time with them. If so, a window may
+            hold other records when it is read again.
+        full_table_is_whole: Whether a full table holds all records there are, whatever
+            `start_date` says: it is read without the range, and so is a first sync. Else a full
+            table holds what lies between `start_date` and `end_date`, and activates no version.
         granularity: Set where records are sums over the range asked for: its ends are then put
             into the record as `dateRangeStart` and `dateRangeEnd`.
     """
@@ -68,6 +89,8 @@ class TimeRange:
     time_formats: tuple[TimeFormat, ...] = (TimeFormat.ISO,)
     max_days: int | None = 190
     documented: bool = True
+    records_change: bool = False
+    full_table_is_whole: bool = False
     granularity: Granularity | None = None
 
 
@@ -134,3 +157,90 @@ class StreamSpec:
     def schema_name(self) -> str:
         """Name of the file in `schemas/`, without its ending."""
         return self.schema_file or self.name
+
+    def __post_init__(self) -> None:
+        """Refuse an entry that contradicts itself.
+
+        Raises:
+            SpecError: It does.
+        """
+        for problem in self._contradictions():
+            raise SpecError(self.name, problem)
+
+    def _contradictions(self) -> Iterator[str]:
+        if not self.primary_keys:
+            yield "it has no primary key"
+        if (self.paging is Paging.SINGLE) != (self.page_size_max is None):
+            yield f"paging {self.paging.value} contradicts page_size_max {self.page_size_max}"
+        if ("rowId" in self.primary_keys) != bool(self.row_id_of):
+            yield "rowId is a primary key exactly where row_id_of names fields"
+        yield from self._parent_contradictions()
+        yield from self._range_contradictions()
+
+    def _parent_contradictions(self) -> Iterator[str]:
+        placeholders = re.findall(r"{(.*?)}", self.path)
+        expected = [self.parent.name] if self.parent and self.parent.in_path else []
+        if placeholders != expected:
+            yield f"the path {self.path} has the placeholders {placeholders}, not {expected}"
+        if self.parent and self.parent.name not in self.primary_keys:
+            yield f"{self.parent.name} names the parent and must be a primary key"
+
+    def _range_contradictions(self) -> Iterator[str]:
+        time_range = self.time_range
+        field_name = time_range.field if time_range else None
+        if self.replication_key != field_name:
+            yield f"replication_key {self.replication_key} is not the time range's {field_name}"
+        if time_range is None:
+            return
+        if not time_range.time_formats:
+            yield "its time range has no time format"
+        if not time_range.documented and not time_range.full_table_is_whole:
+            yield "a filter that may not work cannot bound a full table: set full_table_is_whole"
+        if time_range.granularity and "dateRangeStart" not in self.primary_keys:
+            yield "sums over a range need dateRangeStart as a primary key"
+
+
+def check_table(specs: Sequence[StreamSpec]) -> tuple[StreamSpec, ...]:
+    """Return the stream table, once it is known to agree with itself and with the schema files.
+
+    Args:
+        specs: All entries of the table.
+
+    Raises:
+        SpecError: An entry does not: it names an unknown parent, its schema file is missing, or
+            that file lacks one of its keys.
+    """
+    by_name: dict[str, StreamSpec] = {}
+    for spec in specs:
+        if by_name.setdefault(spec.name, spec) is not spec:
+            raise SpecError(spec.name, "two entries have this name")
+    for spec in specs:
+        fields = _declared_fields(spec)
+        for name in (*spec.primary_keys, *spec.row_id_of):
+            if name not in fields:
+                raise SpecError(spec.name, f"its schema file lacks {name}")
+        key = spec.replication_key
+        if key is not None and fields.get(key, {}).get("format") != "date-time":
+            # STATE compares times as text, which only works in one form.
+            raise SpecError(spec.name, f"its schema file has no replication key {key} of date-time")
+        if spec.parent is not None:
+            _check_parent(spec.name, spec.parent, by_name)
+    return tuple(specs)
+
+
+def _check_parent(name: str, parent: Parent, by_name: Mapping[str, StreamSpec]) -> None:
+    asked = by_name.get(parent.stream)
+    if asked is None:
+        raise SpecError(name, f"its parent {parent.stream} is no stream")
+    if asked.parent is not None:
+        raise SpecError(name, f"its parent {parent.stream} has a parent itself")
+    if parent.field not in _declared_fields(asked):
+        raise SpecError(name, f"the schema file of its parent {parent.stream} lacks {parent.field}")
+
+
+def _declared_fields(spec: StreamSpec) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = load_schema(spec.schema_name)["properties"]
+    except FileNotFoundError as error:
+        raise SpecError(spec.name, f"there is no file schemas/{spec.schema_name}.json") from error
+    return fields

@@ -1,7 +1,8 @@
 """The table of streams: one entry each.
 
 Facts come from the API's description (Gainsight PX REST API, document version 0.1.6). A new
-stream is one entry here and one file in `schemas/`.
+stream is one entry here and one file in `schemas/`; `check_table` refuses one that contradicts
+itself or its file.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from tap_gainsight_px.catalog.spec import (
     StreamSpec,
     TimeFormat,
     TimeRange,
+    check_table,
 )
 
 
@@ -33,6 +35,8 @@ def _entity(name: str, path: str, primary_key: str, attributes_path: str) -> Str
             time_formats=(TimeFormat.ISO, TimeFormat.EPOCH_MS),
             max_days=None,
             documented=False,
+            records_change=True,
+            full_table_is_whole=True,
         ),
         attributes_path=attributes_path,
     )
@@ -106,108 +110,123 @@ _ACCOUNT_ATTRIBUTES = "/v1/admin/model/account/attributes"
 # "Not seen after" a time that is far off is everybody: 2100-01-01.
 _NOT_SEEN_AFTER: dict[str, str | int] = {"notSeenAfterTimestamp": 4_102_444_800_000}
 
-STREAMS: tuple[StreamSpec, ...] = (
-    _entity("accounts", "/v1/accounts", "id", _ACCOUNT_ATTRIBUTES),
-    _entity("users", "/v1/users", "aptrinsicId", _USER_ATTRIBUTES),
-    # The one event call that also documents dateRangeStart and dateRangeEnd.
-    _events("custom_events", "/v1/events/custom", "customEvents", params=RangeParams.BOTH),
-    _events("email_events", "/v1/events/email", "results"),
-    _events("engagement_view_events", "/v1/events/engagementView", "results"),
-    _events("feature_match_events", "/v1/events/feature_match", "featureMatchEvents"),
-    _events("form_submit_events", "/v1/events/formSubmit", "results"),
-    _events("identify_events", "/v1/events/identify", "identifyEvents"),
-    _events("lead_events", "/v1/events/lead", "results"),
-    _events("page_view_events", "/v1/events/pageView", "results"),
-    # The answer really holds segment matches under this key.
-    _events("segment_match_events", "/v1/events/segment_match", "featureMatchEvents"),
-    _events("session_events", "/v1/events/session", "sessionInitializedEvents"),
-    # The one call whose description says that the date of its filter is in epoch milliseconds.
-    _events("survey_responses", "/v1/survey/responses", "results", time_format=TimeFormat.EPOCH_MS),
-    _listing("engagements", "/v1/engagement", "engagements", 500),
-    _listing("engagements_extended", "/v1/engagement/extended", "engagements", 500),
-    _listing("features", "/v1/feature", "features", 200),
-    _listing("features_extended", "/v2/feature_ext", "features", 200),
-    _listing("segments", "/v1/segment", "segments", 200),
-    _listing("articles", "/v1/articles", "articleExternalViewList", 500),
-    _listing("kc_bots", "/v1/kcbot", "kcList", 500),
-    _listing(
-        "subscription_users",
-        "/v1/admin/subscription/users/notSeenAfter",
-        "subscriptionUsers",
-        1_000,
-        _NOT_SEEN_AFTER,
-    ),
-    _single("account_attributes", _ACCOUNT_ATTRIBUTES, None, "id"),
-    _single("user_attributes", _USER_ATTRIBUTES, None, "id"),
-    _single("subscription", "/v1/admin/subscription", None, "id"),
-    _single(
-        "integrations",
-        "/v1/admin/monitoring/integrations",
-        "integrationStatuses",
-        "integrationSyncName",
-    ),
-    StreamSpec(
-        name="engagement_collisions",
-        path="/v1/admin/monitoring/engagement_collisions",
-        records_key="engagementCollisions",
-        paging=Paging.SCROLL,
-        page_size_max=1_000,
-        primary_keys=("engagementId", "triggeredDate", "rowId"),
-        row_id_of=("propertyKey", "viewedByUser", "priorityRule", "otherQualifiedEngagementNames"),
-        replication_key="triggeredDate",
-        time_range=TimeRange("triggeredDate", params=RangeParams.RANGE, max_days=180),
-    ),
-    StreamSpec(
-        name="engagement_errors",
-        path="/v1/admin/monitoring/engagement_errors",
-        records_key="engagementErrorSummaries",
-        paging=Paging.SCROLL,
-        page_size_max=1_000,
-        primary_keys=("engagementId", "dateRangeStart", "rowId"),
-        row_id_of=("propertyKey",),
-        replication_key="dateRangeStart",
-        time_range=TimeRange(
-            "dateRangeStart", params=RangeParams.RANGE, max_days=180, granularity=Granularity.DAY
+STREAMS: tuple[StreamSpec, ...] = check_table(
+    [
+        _entity("accounts", "/v1/accounts", "id", _ACCOUNT_ATTRIBUTES),
+        _entity("users", "/v1/users", "aptrinsicId", _USER_ATTRIBUTES),
+        # The one event call that also documents dateRangeStart and dateRangeEnd.
+        _events("custom_events", "/v1/events/custom", "customEvents", params=RangeParams.BOTH),
+        _events("email_events", "/v1/events/email", "results"),
+        _events("engagement_view_events", "/v1/events/engagementView", "results"),
+        _events("feature_match_events", "/v1/events/feature_match", "featureMatchEvents"),
+        _events("form_submit_events", "/v1/events/formSubmit", "results"),
+        _events("identify_events", "/v1/events/identify", "identifyEvents"),
+        _events("lead_events", "/v1/events/lead", "results"),
+        _events("page_view_events", "/v1/events/pageView", "results"),
+        # The answer really holds segment matches under this key.
+        _events("segment_match_events", "/v1/events/segment_match", "featureMatchEvents"),
+        _events("session_events", "/v1/events/session", "sessionInitializedEvents"),
+        # The one call whose description says that the date of its filter is in epoch milliseconds.
+        _events(
+            "survey_responses", "/v1/survey/responses", "results", time_format=TimeFormat.EPOCH_MS
         ),
-    ),
-    StreamSpec(
-        name="engagement_error_details",
-        path="/v1/admin/monitoring/engagement_error_details/{engagementId}",
-        records_key="engagementErrorDetails",
-        paging=Paging.SINGLE,
-        page_size_max=None,
-        primary_keys=("engagementId", "dateRangeStart", "rowId"),
-        row_id_of=("stepName", "stepNumber", "errorType", "value", "browser"),
-        replication_key="dateRangeStart",
-        # No longest range is stated for this call; a week keeps the requests few.
-        time_range=TimeRange(
-            "dateRangeStart", params=RangeParams.RANGE, max_days=None, granularity=Granularity.WEEK
+        _listing("engagements", "/v1/engagement", "engagements", 500),
+        _listing("engagements_extended", "/v1/engagement/extended", "engagements", 500),
+        _listing("features", "/v1/feature", "features", 200),
+        _listing("features_extended", "/v2/feature_ext", "features", 200),
+        _listing("segments", "/v1/segment", "segments", 200),
+        _listing("articles", "/v1/articles", "articleExternalViewList", 500),
+        _listing("kc_bots", "/v1/kcbot", "kcList", 500),
+        _listing(
+            "subscription_users",
+            "/v1/admin/subscription/users/notSeenAfter",
+            "subscriptionUsers",
+            1_000,
+            _NOT_SEEN_AFTER,
         ),
-        parent=Parent("engagements", "id", "engagementId"),
-    ),
-    StreamSpec(
-        name="feature_adoption",
-        path="/v1/feature/adoption/{featureId}",
-        records_key=None,
-        paging=Paging.SINGLE,
-        page_size_max=None,
-        primary_keys=("featureId", "propertyKey", "dateRangeStart"),
-        replication_key="dateRangeStart",
-        time_range=TimeRange(
-            "dateRangeStart", params=RangeParams.RANGE, max_days=7, granularity=Granularity.WEEK
+        _single("account_attributes", _ACCOUNT_ATTRIBUTES, None, "id"),
+        _single("user_attributes", _USER_ATTRIBUTES, None, "id"),
+        _single("subscription", "/v1/admin/subscription", None, "id"),
+        _single(
+            "integrations",
+            "/v1/admin/monitoring/integrations",
+            "integrationStatuses",
+            "integrationSyncName",
         ),
-        parent=Parent("features", "id", "featureId"),
-    ),
-    StreamSpec(
-        name="survey_metadata",
-        path="/v1/engagement/metadata/survey",
-        records_key=None,
-        paging=Paging.SINGLE,
-        page_size_max=None,
-        primary_keys=("engagementId",),
-        parent=Parent("engagements", "id", "engagementId", in_path=False),
-    ),
-    # Both versions of the path hold the same settings; the second has one more.
-    _per_user("user_preferences", "/v2/user/preferences/{identifyId}"),
-    _per_user("user_denylist", "/v1/users/denylist/{identifyId}"),
+        StreamSpec(
+            name="engagement_collisions",
+            path="/v1/admin/monitoring/engagement_collisions",
+            records_key="engagementCollisions",
+            paging=Paging.SCROLL,
+            page_size_max=1_000,
+            primary_keys=("engagementId", "triggeredDate", "rowId"),
+            row_id_of=(
+                "propertyKey",
+                "viewedByUser",
+                "priorityRule",
+                "otherQualifiedEngagementNames",
+            ),
+            replication_key="triggeredDate",
+            time_range=TimeRange("triggeredDate", params=RangeParams.RANGE, max_days=180),
+        ),
+        StreamSpec(
+            name="engagement_errors",
+            path="/v1/admin/monitoring/engagement_errors",
+            records_key="engagementErrorSummaries",
+            paging=Paging.SCROLL,
+            page_size_max=1_000,
+            primary_keys=("engagementId", "dateRangeStart", "rowId"),
+            row_id_of=("propertyKey",),
+            replication_key="dateRangeStart",
+            time_range=TimeRange(
+                "dateRangeStart",
+                params=RangeParams.RANGE,
+                max_days=180,
+                granularity=Granularity.DAY,
+            ),
+        ),
+        StreamSpec(
+            name="engagement_error_details",
+            path="/v1/admin/monitoring/engagement_error_details/{engagementId}",
+            records_key="engagementErrorDetails",
+            paging=Paging.SINGLE,
+            page_size_max=None,
+            primary_keys=("engagementId", "dateRangeStart", "rowId"),
+            row_id_of=("stepName", "stepNumber", "errorType", "value", "browser"),
+            replication_key="dateRangeStart",
+            # No longest range is stated for this call; a week keeps the requests few.
+            time_range=TimeRange(
+                "dateRangeStart",
+                params=RangeParams.RANGE,
+                max_days=None,
+                granularity=Granularity.WEEK,
+            ),
+            parent=Parent("engagements", "id", "engagementId"),
+        ),
+        StreamSpec(
+            name="feature_adoption",
+            path="/v1/feature/adoption/{featureId}",
+            records_key=None,
+            paging=Paging.SINGLE,
+            page_size_max=None,
+            primary_keys=("featureId", "propertyKey", "dateRangeStart"),
+            replication_key="dateRangeStart",
+            time_range=TimeRange(
+                "dateRangeStart", params=RangeParams.RANGE, max_days=7, granularity=Granularity.WEEK
+            ),
+            parent=Parent("features", "id", "featureId"),
+        ),
+        StreamSpec(
+            name="survey_metadata",
+            path="/v1/engagement/metadata/survey",
+            records_key=None,
+            paging=Paging.SINGLE,
+            page_size_max=None,
+            primary_keys=("engagementId",),
+            parent=Parent("engagements", "id", "engagementId", in_path=False),
+        ),
+        # Both versions of the path hold the same settings; the second has one more.
+        _per_user("user_preferences", "/v2/user/preferences/{identifyId}"),
+        _per_user("user_denylist", "/v1/users/denylist/{identifyId}"),
+    ]
 )

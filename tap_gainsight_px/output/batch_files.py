@@ -20,6 +20,7 @@ from uuid import uuid4
 from singer_sdk.helpers._batch import BatchConfig
 from singer_sdk.singerlib.json import serialize_json
 
+from tap_gainsight_px.catalog.schemas import declared_type
 from tap_gainsight_px.errors import TapError
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 PARQUET = "parquet"
 
 _NEEDED = {"encoding": "format", "storage": "root"}
-_SCALARS = {"string": "string", "integer": "int64", "number": "float64", "boolean": "bool_"}
+# What is of no one type among these becomes text.
+_ARROW_TYPES = {"integer": "int64", "number": "float64", "boolean": "bool_"}
 
 
 def batch_config_errors(setting: Mapping[str, Any]) -> list[str]:
@@ -146,7 +148,7 @@ class BatchFiles:
         import pyarrow as pa  # noqa: PLC0415
 
         field = self._fields.get(name, {})
-        kind = getattr(pa, _SCALARS[_kind(field)])()
+        kind = getattr(pa, _ARROW_TYPES.get(declared_type(field), "string"))()
         try:
             return pa.array([_shaped(record.get(name), field) for record in records], kind)
         except (pa.ArrowException, ArithmeticError, TypeError, ValueError) as error:
@@ -159,7 +161,7 @@ class BatchFiles:
 
 def _shaped(value: Any, field: Mapping[str, Any]) -> Any:
     """Return a value as its column holds it: an object, a list or anything free-form as JSON."""
-    kind = _kind(field)
+    kind = declared_type(field)
     if value is None or kind == "boolean":
         return value
     if kind in {"integer", "number"}:
@@ -179,10 +181,3 @@ def _exact(value: Any, kind: type[int | float]) -> int | float:
 def _text(text: str) -> str:
     """Return text that UTF-8 can hold: JSON may name half of a character."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _kind(field: Mapping[str, Any]) -> str:
-    declared = field.get("type", ())
-    kinds = {declared} if isinstance(declared, str) else {one for one in declared if one != "null"}
-    kind = kinds.pop() if len(kinds) == 1 else ""
-    return kind if kind in _SCALARS else "string"

@@ -105,6 +105,8 @@ class EntityReader:
 
     def _working_format(self, sample: Page) -> tuple[TimeFormat | None, str]:
         """Return the way of writing a time that the API heeds, or None and the reason."""
+        if self._filter.documented:
+            return self._filter.time_formats[0], ""
         field = self._filter.field
         dated = [row for row in sample.rows if _is_known(row)]
         if not dated:

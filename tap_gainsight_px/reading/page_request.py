@@ -30,7 +30,7 @@ class PageRequest:
     def is_settled(self) -> bool:
         """Whether what is asked for stays the same from one reading to the next."""
         time_range = self.spec.time_range
-        return time_range is None or time_range.documented
+        return time_range is None or not time_range.records_change
 
     @property
     def subject(self) -> str:

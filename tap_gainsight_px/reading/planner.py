@@ -81,11 +81,11 @@ def plan_jobs(
         return [ChildReader(reader, parents, spec.parent).job(ranges, after)]
     if time_range is None:
         return [reader.job(None)]
-    if not time_range.documented and not incremental:
+    if time_range.full_table_is_whole and not incremental:
         # What is not in a full table will be deleted by the loader. So it is read in one scroll,
         # which shows one moment: between windows, somebody could slip from one to another.
         return [FullReader(reader, lambda _: True, None).next_page]
-    if not time_range.documented:
+    if time_range.full_table_is_whole:
         end = run.settings.end
         start = None if bookmark is None else _resume_at(bookmark, None, run.settings)
         ends_now = end == run.settings.run_start

@@ -15,7 +15,7 @@ import logging
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tap_gainsight_px.catalog.schemas import UNEXPECTED
+from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type
 from tap_gainsight_px.timestamps import parse, to_iso
 
 if TYPE_CHECKING:
@@ -83,14 +83,13 @@ def _coerce_fields(
 
 def _coerced(value: Any, field: Mapping[str, Any], prefix: str, unexpected: dict[str, Any]) -> Any:
     """Return the value as one of the declared type, or `_MISFIT`."""
-    declared = field.get("type", ())
-    kind = declared if isinstance(declared, str) else next((t for t in declared if t != "null"), "")
+    kind = declared_type(field)
     if kind == "object" and isinstance(value, dict):
         _coerce_fields(value, field.get("properties", {}), prefix, unexpected)
     elif kind == "array":
         return _coerced_list(value, field.get("items", {}), prefix, unexpected)
-    elif scalar := _SCALARS.get(kind):
-        return scalar(value, field)
+    elif coerce := _COERCIONS.get(kind):
+        return coerce(value, field)
     return _MISFIT if kind == "object" and not isinstance(value, dict) else value
 
 
@@ -144,7 +143,7 @@ def _coerced_number(value: Any, field: Mapping[str, Any]) -> Any:
         return _MISFIT
     if isinstance(number, Decimal) and not number.is_finite():
         return _MISFIT
-    if "integer" not in field["type"]:
+    if declared_type(field) != "integer":
         return number
     whole = whole_number(number)
     return _MISFIT if whole is None else whole
@@ -171,7 +170,7 @@ def _json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-_SCALARS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
+_COERCIONS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
     "string": _coerced_text,
     "integer": _coerced_number,
     "number": _coerced_number,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from tap_gainsight_px.catalog.schemas import UNEXPECTED
+from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type
 from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 # Where the schema says object or number, the beginning of a value that is neither that nor null.
 _OTHER_KINDS = {"object": re.compile(rb"\n[^{n]"), "number": re.compile(rb"\n[^-0-9n]")}
 
-_SCALARS: dict[str, Any] = {"string": str, "integer": int, "boolean": bool}
+# Numbers are not among them: a float would cost them digits.
+_PYTHON_TYPES: dict[str, Any] = {"string": str, "integer": int, "boolean": bool}
 
 Fix: TypeAlias = "Callable[[list[Any]], None]"
 """What is done with one field of many records after they have been decoded."""
@@ -161,11 +162,11 @@ def _make_struct(properties: Mapping[str, Any]) -> _Struct:
 
 def _make_type(attribute: str, field: Mapping[str, Any]) -> tuple[Any, Fix | None]:
     """Return the type of one field, and what is to be done with it after decoding."""
-    kind = _kind(field)
+    kind = declared_type(field)
     if field.get("format") == "date-time":
         return _optional(int), _rewrite_times(attribute)
-    if kind in _SCALARS:
-        return _optional(_SCALARS[kind]), None
+    if kind in _PYTHON_TYPES:
+        return _optional(_PYTHON_TYPES[kind]), None
     if kind == "object" and field.get("properties"):
         nested = _make_struct(field["properties"])
         return _optional(nested.struct), _fix_nested(attribute, nested.fixes)
@@ -176,9 +177,9 @@ def _make_type(attribute: str, field: Mapping[str, Any]) -> tuple[Any, Fix | Non
 
 
 def _make_list(attribute: str, items: Mapping[str, Any]) -> tuple[Any, Fix | None]:
-    kind = _kind(items)
-    if kind in _SCALARS and "format" not in items:
-        return _optional(list[_SCALARS[kind] | None]), None  # type: ignore[valid-type]
+    kind = declared_type(items)
+    if kind in _PYTHON_TYPES and "format" not in items:
+        return _optional(list[_PYTHON_TYPES[kind] | None]), None  # type: ignore[valid-type]
     if kind == "object" and items.get("properties"):
         nested = _make_struct(items["properties"])
         struct = nested.struct
@@ -190,12 +191,6 @@ def _make_list(attribute: str, items: Mapping[str, Any]) -> tuple[Any, Fix | Non
 
 def _optional(kind: Any) -> Any:
     return kind | UnsetType | None
-
-
-def _kind(field: Mapping[str, Any]) -> str:
-    declared = field.get("type", ())
-    kinds = [declared] if isinstance(declared, str) else [one for one in declared if one != "null"]
-    return str(kinds[0]) if kinds else ""
 
 
 def _rewrite_times(attribute: str) -> Fix:

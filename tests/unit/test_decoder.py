@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_gainsight_px.catalog.spec import Paging, StreamSpec
+from tap_gainsight_px.catalog.spec import Paging, StreamSpec, TimeRange
 from tap_gainsight_px.records.decoder import PageDecoder
 from tap_gainsight_px.records.page import Page, has_key
 from tap_gainsight_px.records.typed import MessageFormat
@@ -25,6 +25,7 @@ EVENTS = StreamSpec(
     page_size_max=1_000,
     primary_keys=("id",),
     replication_key="date",
+    time_range=TimeRange("date"),
 )
 TIME = {"type": ["string", "null"], "format": "date-time"}
 TEXT = {"type": ["string", "null"]}
@@ -256,7 +257,7 @@ def test_a_pretty_printed_answer_gives_records_of_one_line(fast: bool) -> None: 
 
 def test_an_answer_may_be_the_one_record_or_a_bare_list() -> None:
     """Single calls answer without a key around it."""
-    spec = replace(EVENTS, records_key=None, replication_key=None, paging=Paging.SINGLE)
+    spec = replace(EVENTS, records_key=None, paging=Paging.SINGLE, page_size_max=None)
     assert records_of(decode('{"id":"1"}', spec=spec)) == [{"id": "1"}]
     assert records_of(decode('[{"id":"1"},{"id":"2"}]', spec=spec)) == [{"id": "1"}, {"id": "2"}]
 
