@@ -18,7 +18,7 @@ def main() -> None:
 
 def _run() -> None:
     gc.disable()  # importing leaves no garbage to collect
-    from tap_gainsight_px.errors import SettingsError, TapError  # noqa: PLC0415 - see `main`
+    from tap_gainsight_px.errors import TapError  # noqa: PLC0415 - see `main`
     from tap_gainsight_px.tap import TapGainsightPx  # noqa: PLC0415
 
     # Nor do modules ever become garbage: looking at all of them again and again, while records
@@ -29,12 +29,9 @@ def _run() -> None:
     logger = TapGainsightPx.logger
     try:
         TapGainsightPx.cli()
-    except SettingsError as error:
+    except TapError as error:
         for line in error.lines:
             logger.error("%s", line)  # noqa: TRY400 - a line, not a traceback
-        sys.exit(error.exit_code)
-    except TapError as error:
-        logger.error("%s", error)  # noqa: TRY400
         sys.exit(error.exit_code)
     except OSError as error:
         # As a rule the target has gone, or the disk behind standard output is full. What is

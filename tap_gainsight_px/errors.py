@@ -10,7 +10,9 @@
     │   │   └── RateLimitedError  429: every worker pauses
     │   └── DailyLimitError       the account's requests of the day are used up
     ├── WindowError               a window could not be read whole, however often it was tried
+    ├── ParentsError              parents of a stream could not be asked about
     ├── ShortfallError            all was read, but records that PX announced never arrived
+    ├── StreamsError              several of the above, each with a line of its own
     └── StoppedError              the run was asked to end: a signal, or `max_requests`
 
 `ScrollLostError` and `RangeIgnoredError` never reach the user: the reader answers them by
@@ -19,11 +21,18 @@ reading the window again, and turns what stays into a `WindowError`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class TapError(Exception):
     """An error with one line that says what happened and what to do next."""
 
     exit_code = 1
+    ends_run = False
+    """Whether it concerns the run as a whole, so that no other stream can be read after it."""
 
     def __init__(self, message: str) -> None:
         """Keep the line; `message` must not hold the API key."""
@@ -40,18 +49,32 @@ class TapError(Exception):
         line = f"{self.subject}: {self.message}" if self.subject else self.message
         return " ".join(line.split())
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What to print, line by line."""
+        return (str(self),)
+
 
 class SettingsError(TapError):
     """The configuration is wrong: one line for each setting that is."""
 
+    ends_run = True
+
     def __init__(self, *lines: str) -> None:
         """Keep the lines; none may hold a secret."""
         super().__init__("; ".join(lines))
-        self.lines = lines
+        self._lines = lines
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """One line for each setting that is wrong."""
+        return self._lines
 
 
 class StateError(TapError):
     """The STATE handed in cannot be understood."""
+
+    ends_run = True
 
 
 class RequestError(TapError):
@@ -82,6 +105,8 @@ class RequestError(TapError):
         if advice:
             line += f". {advice}"
         super().__init__(line)
+        # A wrong key, too many requests, a redirect, no answer: every other stream meets it too.
+        self.ends_run = status is None or status in {401, 429} or 300 <= status < 400  # noqa: PLR2004
         self.path = path
         self.status = status
         self.api_message = api_message
@@ -128,6 +153,10 @@ class WindowError(TapError):
     """A window could not be read whole."""
 
 
+class ParentsError(TapError):
+    """A child stream was read, but not for all records of its parent stream."""
+
+
 class ShortfallError(TapError):
     """The run came to its end, but something in it could not be read whole."""
 
@@ -140,8 +169,24 @@ class ShortfallError(TapError):
         )
 
 
+class StreamsError(TapError):
+    """The run came to its end, but more than one thing in it failed: one line for each."""
+
+    def __init__(self, errors: Sequence[TapError]) -> None:
+        """Keep the lines; each names its stream."""
+        super().__init__("; ".join(str(error) for error in errors))
+        self.errors = tuple(errors)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """One line for the user for each error."""
+        return tuple(line for error in self.errors for line in error.lines)
+
+
 class StoppedError(TapError):
     """The run was asked to end before it was done."""
+
+    ends_run = True
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         """Keep the line and the exit code (128 + the signal's number for a signal)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk import Stream
@@ -11,15 +11,15 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
-from tap_gainsight_px.errors import RefusedError, TapError
+from tap_gainsight_px.errors import RefusedError, SettingsError, TapError
 from tap_gainsight_px.output.batch_files import BatchFiles
 from tap_gainsight_px.output.message_writer import PageWriter
-from tap_gainsight_px.output.state import read_bookmark
+from tap_gainsight_px.output.state import StreamState
 from tap_gainsight_px.reading.planner import Run, plan_jobs
+from tap_gainsight_px.reading.progress import StreamProgress
 from tap_gainsight_px.records.decoder import PageDecoder
 from tap_gainsight_px.records.page import pieces
 from tap_gainsight_px.records.typed import MessageFormat
-from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -30,14 +30,7 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib.messages import RecordMessage
 
     from tap_gainsight_px.catalog.spec import StreamSpec
-    from tap_gainsight_px.reading.ordered_pool import More
     from tap_gainsight_px.records.page import Row, Slice
-    from tap_gainsight_px.settings import Settings
-
-# In the STATE of a full table that was interrupted.
-_POSITION = "read_up_to"
-_VERSION = "version"
-_POSITIONS_PER_STATE = 500
 
 _TO_A_FIELD = ("properties", "name of the field")
 
@@ -48,7 +41,7 @@ class PxStream(Stream):
     # Records leave in the order of the replication key, window by window, so a STATE written
     # between two of them can always be resumed from.
     is_sorted = True
-    # `drift` has already held every record against the schema.
+    # `coercion` has already held every record against the schema.
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
     def __init__(
@@ -68,12 +61,6 @@ class PxStream(Stream):
         self.replication_key = spec.replication_key
         self._run = run
         self.selected_by_default = spec.selected_by_default
-        self._lane: Generator[Slice, None, None] | None = None
-        self._bookmark: int | None = None
-        self._is_whole = True
-        self._parents_requested = 0
-        self._parents_missing = 0
-        self._unsaved = 0
 
     # From slices to messages
 
@@ -81,17 +68,16 @@ class PxStream(Stream):
         """Yield the records of the sync, and write STATE after each slice of them.
 
         Raises:
-            TapError: The stream could not be read to its end. What was read before is written
-                out, and so is the STATE of it.
+            TapError: The run cannot go on. What was read before is written out, and so is the
+                STATE of it. An error of this stream alone is kept until the end of the run.
         """
-        with closing(self._slices()) as slices:
-            for slice_ in slices:
+        with self._reading() as progress:
+            for slice_ in progress.slices:
                 for _, _, record in slice_.rows:
                     self._run().cancellation.check()
                     yield record  # type: ignore[misc] # a dict, as `_message_format` has said
                 # Only here has the last record of the slice been written.
-                self._finish(slice_)
-        self._end()
+                self._finish(slice_, progress)
 
     def _sync_records(
         self, context: types.Context | None = None, *, write_messages: bool = True
@@ -104,15 +90,14 @@ class PxStream(Stream):
         with (
             self.get_record_counter() as counter,
             self.get_sync_timer() as timer,
-            closing(self._slices()) as slices,
+            self._reading() as progress,
         ):
             counter.with_context({})
             timer.with_context({})
-            for slice_ in slices:
+            for slice_ in progress.slices:
                 self._write_rows(slice_.rows, writer)
                 counter.increment(len(slice_.rows))
-                self._finish(slice_)
-        self._end()
+                self._finish(slice_, progress)
 
     def _sync_batches(
         self, batch_config: BatchConfig, context: types.Context | None = None
@@ -128,15 +113,16 @@ class PxStream(Stream):
             for stream, schema in schemas.items()
         }
         held: list[Slice] = []
-        with self.get_batch_counter() as counter, closing(self._slices()) as slices:
-            for slice_ in slices:
+        with self.get_batch_counter() as counter, self._reading() as progress:
+            for slice_ in progress.slices:
                 held.append(slice_)
                 if sum(len(one.rows) for one in held) >= batch_config.batch_size:
-                    counter.increment(self._write_files(held, files))
-            counter.increment(self._write_files(held, files))
-        self._end()
+                    counter.increment(self._write_files(held, files, progress))
+            counter.increment(self._write_files(held, files, progress))
 
-    def _write_files(self, held: list[Slice], files: Mapping[str, BatchFiles]) -> int:
+    def _write_files(
+        self, held: list[Slice], files: Mapping[str, BatchFiles], progress: StreamProgress
+    ) -> int:
         """Write what is held to files, let go of it and return the number of BATCH messages."""
         by_stream: dict[str, list[dict[str, Any]]] = {}
         for slice_ in held:
@@ -153,7 +139,7 @@ class PxStream(Stream):
                 )
                 messages += 1
         for slice_ in held:
-            self._finish(slice_)
+            self._finish(slice_, progress)
         held.clear()
         return messages
 
@@ -170,7 +156,7 @@ class PxStream(Stream):
                 f"{self.name}: stream_maps cannot be applied to a record "
                 f"({type(error).__name__}: {error}); correct the expression"
             )
-            raise TapError(message) from error
+            raise SettingsError(message) from error
 
     def _write_rows(self, rows: Sequence[Row], writer: PageWriter) -> None:
         """Write rows in their order, those that are messages already many at a time."""
@@ -204,160 +190,118 @@ class PxStream(Stream):
             return None
         return MessageFormat(stream_map.stream_alias, self._stream_version, left_out)
 
-    def _slices(self) -> Generator[Slice, None, None]:
-        """Yield what was read. Whoever has written a slice says so by `_finish`."""
+    # The run of this stream: begun, moved on slice by slice, ended
+
+    @contextmanager
+    def _reading(self) -> Generator[StreamProgress, None, None]:
+        """Yield what is read of this stream; whoever has written a slice says so by `_finish`.
+
+        An error of this stream alone ends here: it is told at the end of the run, and the other
+        streams are read. `--test` looks at one record of each stream, and so at each error.
+        """
         run = self._run()
+        progress = self._begin(run)
         try:
-            with closing(self._take_lane()) as slices:
-                yield from slices
-        except RefusedError as error:
-            if error.status != 403 or not run.settings.skip_forbidden_streams:  # noqa: PLR2004
+            try:
+                with closing(progress.slices):
+                    yield progress
+            finally:
+                del run.progress[self.name]
+                self._write_state_message()
+                self._flush()
+            if progress.end() and progress.version is not None:
+                self._write_activate_version_message(progress.version)
+        except TapError as error:
+            if error.ends_run or self.ABORT_AT_RECORD_COUNT is not None:
                 raise
-            run.forbidden.append(self.name)
-            self._is_whole = False
+            self._note_failure(error, run)
         finally:
-            self._write_state_message()
-            self._flush()
+            self._save(progress.state)
 
-    def log(self, message: str, *args: Any, **kwargs: Any) -> None:
-        """Log a message of the SDK's, but not the one that calls every error unhandled."""
-        if not message.startswith("An unhandled error occurred"):
-            super().log(message, *args, **kwargs)
-
-    # From the bookmark to jobs
-
-    def _take_lane(self) -> Generator[Slice, None, None]:
-        """Return this stream's slices; on the first call let all streams begin to read."""
-        if self._lane is None:
-            streams = [self] if self.ABORT_AT_RECORD_COUNT else self._streams_to_come()
-            for stream in streams:
-                stream._lane = self._run().pool.lane(stream._jobs())  # noqa: SLF001
-        lane, self._lane = self._lane, None
-        assert lane is not None  # noqa: S101 - set just above
-        return lane
+    def _begin(self, run: Run) -> StreamProgress:
+        """Return this stream's progress; on the first call let all streams begin to read."""
+        if self.name not in run.progress:
+            for stream in [self] if self.ABORT_AT_RECORD_COUNT else self._streams_to_come():
+                run.progress[stream.name] = stream._start(run)  # noqa: SLF001
+        return run.progress[self.name]
 
     def _streams_to_come(self) -> list[PxStream]:
         streams = [one for one in self._tap.streams.values() if isinstance(one, PxStream)]
         return [one for one in streams[streams.index(self) :] if one.selected]
 
-    def _jobs(self) -> list[Callable[[], Slice | More[Slice]]]:
-        run = self._run()
-        self._start_version(run)
-        self._bookmark = self._read_bookmark(run.settings)
+    def _start(self, run: Run) -> StreamProgress:
+        """Let the workers begin to read this stream from where it stands."""
+        state = StreamState(
+            self.name,
+            self.stream_state,
+            replication_key=self.spec.replication_key if self._is_incremental else None,
+            run_start=run.settings.run_start,
+        )
+        if state.is_changed:
+            self._save(state)
+        time_range = self.spec.time_range
+        is_partial = time_range is not None and not time_range.full_table_is_whole
+        if not (self._is_incremental or is_partial) and run.settings.emit_activate_version_messages:
+            self._stream_version = state.version
         decode = PageDecoder(
             self.spec,
             self.schema,
             drop_unknown=run.settings.drop_unknown_fields,
             message_format=self._message_format(),
         )
-        return plan_jobs(
+        return StreamProgress(
             self.spec,
-            run,
-            decode,
-            incremental=self._is_incremental,
-            bookmark=self._bookmark,
-            position=self._position,
+            state,
+            run.pool.lane(plan_jobs(self.spec, run, decode, state)),
+            version=self._stream_version,
+            shortfalls=run.shortfalls,
         )
 
-    def _read_bookmark(self, settings: Settings) -> int | None:
-        if not self._is_incremental or self.spec.replication_key is None:
-            return None
-        bookmark = read_bookmark(self.name, self.stream_state, self.spec.replication_key)
-        if bookmark is not None and bookmark > settings.run_start:
-            self.logger.warning(
-                "The bookmark %s lies in the future; starting from now",
-                to_iso(bookmark),
-            )
-            self._move_bookmark(settings.run_start)
-            return settings.run_start
-        return bookmark
-
-    # From slices to STATE
-
-    def _finish(self, slice_: Slice) -> None:
-        """Move the bookmark over a slice that has been written out, and write STATE."""
-        run = self._run()
-        run.records += len(slice_.rows)
-        self._parents_requested += slice_.parents_requested
-        self._parents_missing += slice_.parents_missing
-        if slice_.missing:
-            self._is_whole = False
-            line = f"{slice_.subject}: {slice_.missing} announced records never arrived"
-            run.shortfalls.append(line)
-            self.logger.error(
-                "%s; the bookmark stays in front of them and the next run reads them again", line
-            )
-        if slice_.position is not None:
-            self._move_position(slice_.position)
-        elif slice_.read_to is not None and self._is_incremental and self._is_whole:
-            self._move_bookmark(min(slice_.read_to, run.settings.run_start))
+    def _finish(self, slice_: Slice, progress: StreamProgress) -> None:
+        """Move the bookmark over a slice that has been written out, and write STATE if due."""
+        self._run().records += len(slice_.rows)
+        progress.add(slice_)
+        if progress.state.is_due:
+            self._save(progress.state)
+        elif progress.state.is_changed:
+            self.state_manager.is_flushed = False
         self._flush()
+
+    def _save(self, state: StreamState) -> None:
+        if state.is_changed:
+            self.state_manager.is_flushed = False
+        state.saved()
+        self._write_state_message()
 
     def _flush(self) -> None:
         """Let go of the records of a slice, whether or not a STATE has followed them."""
         if isinstance(self._tap.message_writer, PageWriter):
             self._tap.message_writer.flush()
 
-    def _move_bookmark(self, read_to: int) -> None:
-        self._bookmark = max(read_to, self._bookmark or read_to)
-        self.stream_state["replication_key"] = self.spec.replication_key
-        self.stream_state["replication_key_value"] = to_iso(self._bookmark)
-        self._save_state()
+    def _note_failure(self, error: TapError, run: Run) -> None:
+        is_forbidden = isinstance(error, RefusedError) and error.status == 403  # noqa: PLR2004
+        if is_forbidden and run.settings.skip_forbidden_streams:
+            run.forbidden.append(self.name)
+            return
+        error.during(self.name)
+        run.failures.append(error)
+        self.logger.warning("%s. The other streams are read all the same", error)
 
-    def _move_position(self, position: str) -> None:
-        """Note the parent that was read last. There may be a million, so not each is a STATE."""
-        self.stream_state[_POSITION] = position
-        if self._stream_version is not None:
-            self.stream_state[_VERSION] = self._stream_version
-        self.state_manager.is_flushed = False
-        self._unsaved += 1
-        if self._unsaved >= _POSITIONS_PER_STATE:
-            self._save_state()
+    def log(self, message: str, *args: Any, **kwargs: Any) -> None:
+        """Log a message of the SDK's, but not the one that calls every error unhandled."""
+        if not message.startswith("An unhandled error occurred"):
+            super().log(message, *args, **kwargs)
 
-    def _save_state(self) -> None:
-        self._unsaved = 0
-        self.state_manager.is_flushed = False
-        self._write_state_message()
-
-    @property
-    def _position(self) -> str | None:
-        position = self.stream_state.get(_POSITION)
-        return None if position is None else str(position)
-
-    # Deletions: the records of a full table carry a version, and when all have been written the
-    # version is activated. Whatever has an older one is not in PX any more.
+    # What the SDK would do by itself
 
     @property
     def emit_activate_version_messages(self) -> bool:
-        """Keep the SDK from activating a version before its records have been read."""
+        """Keep the SDK from activating a version before its records have been read.
+
+        The records of a full table carry a version, which is activated when all have been
+        written: whatever has an older one no longer exists in PX.
+        """
         return False
-
-    def _start_version(self, run: Run) -> None:
-        time_range = self.spec.time_range
-        is_partial = time_range is not None and not time_range.full_table_is_whole
-        if self._is_incremental or is_partial or not run.settings.emit_activate_version_messages:
-            return
-        interrupted = self.stream_state.get(_VERSION) if self._position is not None else None
-        self._stream_version = interrupted or run.settings.run_start // 1_000
-
-    def _end(self) -> None:
-        """Say what the whole stream amounts to, now that it has been read to its end."""
-        if self._parents_missing:
-            self.logger.warning(
-                "%d of %d %s were not there any more, or PX has nothing to tell of them",
-                self._parents_missing,
-                self._parents_requested,
-                self.spec.parent and self.spec.parent.stream,
-            )
-            # That all are gone at once is rather a fault than a reason to delete everything.
-            self._is_whole = self._is_whole and self._parents_missing < self._parents_requested
-        if self._is_whole:
-            for name in (_POSITION, _VERSION):
-                if self.stream_state.pop(name, None) is not None:
-                    self.state_manager.is_flushed = False
-        if self._stream_version is not None and self._is_whole:
-            self._write_activate_version_message(self._stream_version)
-        self._write_state_message()
 
     @property
     def _is_incremental(self) -> bool:

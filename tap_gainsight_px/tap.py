@@ -24,7 +24,7 @@ from tap_gainsight_px.catalog.event_tables import event_table_schema, event_tabl
 from tap_gainsight_px.catalog.schemas import load_schema, with_unexpected
 from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.config_checks import find_errors, find_warnings, from_environment
-from tap_gainsight_px.errors import RefusedError, SettingsError, ShortfallError
+from tap_gainsight_px.errors import RefusedError, SettingsError, ShortfallError, StreamsError
 from tap_gainsight_px.output.message_writer import PageWriter
 from tap_gainsight_px.output.state import checked_state, read_bookmark
 from tap_gainsight_px.reading.ordered_pool import OrderedPool
@@ -215,7 +215,7 @@ class TapGainsightPx(Tap):
         """End the run's threads.
 
         Raises:
-            TapError: Something could not be read whole.
+            TapError: Something could not be read whole; with a line for each stream that failed.
         """
         run = self._run
         run.pool.close()
@@ -225,8 +225,11 @@ class TapGainsightPx(Tap):
                 "(Administration → REST API), or deselect them",
                 ", ".join(run.forbidden),
             )
+        errors = list(run.failures)
         if run.shortfalls:
-            raise ShortfallError(run.shortfalls)
+            errors.append(ShortfallError(run.shortfalls))
+        if errors:
+            raise errors[0] if len(errors) == 1 else StreamsError(errors)
 
     @classmethod
     def cb_config(

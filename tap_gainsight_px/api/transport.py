@@ -255,6 +255,7 @@ def _read(path: str, response: requests.Response, deadline: float) -> bytes:
         raise AnswerLostError(
             f"the answer is larger than {MAX_BODY_BYTES // 1024**2} MiB",
             path=path,
+            status=response.status_code,
             advice="Lower page_size",
         )
     # Read to its end, the connection can serve the next request.
@@ -287,6 +288,7 @@ def _decoded(path: str, status: int, body: bytes, decode: Callable[[bytes], T]) 
     raise AnswerLostError(
         f"HTTP {status}, but the answer is not the JSON expected: {reason[:_MESSAGE_LENGTH]}",
         path=path,
+        status=status,
         advice="If it stays like this, check api_url and any proxy in between",
     )
 

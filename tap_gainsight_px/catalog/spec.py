@@ -104,6 +104,8 @@ class Parent:
         name: What it is called in the child's path or parameter, and in the child's record.
         in_path: Whether it stands in the path as `{name}`; else it is a parameter.
         many: Whether there may be so many that the log says how many requests it will take.
+        empty_documented: Whether the API documents an answer without content (204) for a parent
+            that has no record. Only then a table without any record is known to be empty.
     """
 
     stream: str
@@ -111,6 +113,7 @@ class Parent:
     name: str
     in_path: bool = True
     many: bool = False
+    empty_documented: bool = False
 
 
 @dataclass(frozen=True)

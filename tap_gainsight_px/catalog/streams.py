@@ -91,7 +91,7 @@ def _single(name: str, path: str, records_key: str | None, primary_key: str) -> 
     )
 
 
-def _per_user(name: str, path: str) -> StreamSpec:
+def _per_user(name: str, path: str, *, empty_documented: bool = False) -> StreamSpec:
     return StreamSpec(
         name=name,
         path=path,
@@ -99,7 +99,9 @@ def _per_user(name: str, path: str) -> StreamSpec:
         paging=Paging.SINGLE,
         page_size_max=None,
         primary_keys=("identifyId",),
-        parent=Parent("users", "identifyId", "identifyId", many=True),
+        parent=Parent(
+            "users", "identifyId", "identifyId", many=True, empty_documented=empty_documented
+        ),
         selected_by_default=False,
     )
 
@@ -227,6 +229,7 @@ STREAMS: tuple[StreamSpec, ...] = check_table(
         ),
         # Both versions of the path hold the same settings; the second has one more.
         _per_user("user_preferences", "/v2/user/preferences/{identifyId}"),
-        _per_user("user_denylist", "/v1/users/denylist/{identifyId}"),
+        # The one call about a single parent that documents 204: nobody has decided about this user.
+        _per_user("user_denylist", "/v1/users/denylist/{identifyId}", empty_documented=True),
     ]
 )

@@ -1,7 +1,15 @@
-"""Reads the bookmark of one stream from STATE, and refuses STATE that makes no sense."""
+"""The STATE of one stream: bookmark, position and version are read, moved and bounded here.
+
+An incremental stream has a bookmark: all records before it have been written out. It never moves
+back and never past the start of the run. A full table that is read parent by parent has a
+position instead, for the run that goes on after an interruption, and the version that its records
+carry. Knows nothing of the Singer SDK: it works on the dict that stands under the stream's name
+in the bookmarks of STATE.
+"""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.errors import StateError
@@ -9,6 +17,18 @@ from tap_gainsight_px.timestamps import parse, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+logger = logging.getLogger(__name__)
+
+# Fields of a stream's STATE. The first two are Singer's.
+_KEY = "replication_key"
+_VALUE = "replication_key_value"
+_POSITION = "read_up_to"
+_VERSION = "version"
+_INCOMPLETE = "incomplete"
+
+# There may be a million parents, so not each of them is followed by a STATE.
+_POSITIONS_PER_STATE = 500
 
 _LONGEST_NUMBER = 20
 _START_OVER = "run without --state to start over, or correct it"
@@ -60,8 +80,8 @@ def read_bookmark(
     Raises:
         StateError: The bookmark is not a time.
     """
-    value = stream_state.get("replication_key_value")
-    if value is None or stream_state.get("replication_key", replication_key) != replication_key:
+    value = stream_state.get(_VALUE)
+    if value is None or stream_state.get(_KEY, replication_key) != replication_key:
         return None
     time = _read_time(value)
     if time is None:
@@ -71,6 +91,116 @@ def read_bookmark(
         )
         raise StateError(message)
     return time
+
+
+class StreamState:
+    """Where one stream stands: what STATE said at the start of the run, and what is read since."""
+
+    def __init__(
+        self,
+        stream_name: str,
+        entry: dict[str, Any],
+        *,
+        replication_key: str | None,
+        run_start: int,
+    ) -> None:
+        """Read what an earlier run left.
+
+        A bookmark in the future is taken back to the start of this run, with a warning: else
+        everything until then would be skipped by all runs to come.
+
+        Args:
+            stream_name: Name of the stream, for messages.
+            entry: The stream's own part of STATE; changed in place.
+            replication_key: Field that an incremental sync goes by; None for a full table.
+            run_start: When this run began, epoch milliseconds.
+
+        Raises:
+            StateError: The bookmark is not a time.
+        """
+        self._entry = entry
+        self._replication_key = replication_key
+        self._run_start = run_start
+        self._unsaved = 0
+        self.is_changed = False
+        """Whether something has changed since `saved` was called."""
+        self.bookmark: int | None = None
+        """All records before this time (epoch milliseconds) have been written out."""
+        if replication_key is not None:
+            self.bookmark = read_bookmark(stream_name, entry, replication_key)
+        if self.bookmark is not None and self.bookmark > run_start:
+            logger.warning(
+                "%s: the bookmark %s lies in the future; starting from now",
+                stream_name,
+                to_iso(self.bookmark),
+            )
+            self.bookmark = None
+            self.move_bookmark(run_start)
+
+    @property
+    def is_incremental(self) -> bool:
+        """Whether the stream goes by a bookmark."""
+        return self._replication_key is not None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a STATE message is to be written now."""
+        return self.is_changed and (self.is_incremental or self._unsaved >= _POSITIONS_PER_STATE)
+
+    def saved(self) -> None:
+        """Take down that a STATE message has been written."""
+        self.is_changed = False
+        self._unsaved = 0
+
+    def move_bookmark(self, read_to: int) -> None:
+        """Move the bookmark to `read_to` (epoch ms), but not back and not past the run's start."""
+        if not self.is_incremental:
+            return
+        read_to = min(read_to, self._run_start)
+        self.bookmark = read_to if self.bookmark is None else max(read_to, self.bookmark)
+        self._entry[_KEY] = self._replication_key
+        self._entry[_VALUE] = to_iso(self.bookmark)
+        self.is_changed = True
+
+    @property
+    def position(self) -> str | None:
+        """The parent that an interrupted full table has read last."""
+        position = self._entry.get(_POSITION)
+        return None if position is None else str(position)
+
+    @property
+    def version(self) -> int:
+        """The version of a full table: that of the interrupted run, or this run's own."""
+        interrupted = self._entry.get(_VERSION) if self.position is not None else None
+        return interrupted or self._run_start // 1_000
+
+    @property
+    def was_incomplete(self) -> bool:
+        """Whether the interrupted run could not read all parents before the position."""
+        return self.position is not None and bool(self._entry.get(_INCOMPLETE))
+
+    def move_position(self, position: str, version: int | None, *, is_whole: bool) -> None:
+        """Take down how far a full table has come.
+
+        Args:
+            position: The parent read last.
+            version: The version that the records carry; None where they carry none.
+            is_whole: Whether all parents up to there could be read. Once it is False, no run
+                that goes on from here may activate the version.
+        """
+        self._entry[_POSITION] = position
+        if version is not None:
+            self._entry[_VERSION] = version
+        if not is_whole:
+            self._entry[_INCOMPLETE] = True
+        self._unsaved += 1
+        self.is_changed = True
+
+    def forget_position(self) -> None:
+        """Let the next run begin with the first parent and a version of its own."""
+        for name in (_POSITION, _VERSION, _INCOMPLETE):
+            if self._entry.pop(name, None) is not None:
+                self.is_changed = True
 
 
 def _read_time(value: Any) -> int | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from tap_gainsight_px.errors import TapError, WindowError
+from tap_gainsight_px.errors import RefusedError, TapError
 from tap_gainsight_px.reading.full_reader import FullReader
 from tap_gainsight_px.reading.ordered_pool import More
-from tap_gainsight_px.records.page import Slice
+from tap_gainsight_px.records.page import ParentAnswer, Slice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _REQUESTS_A_DAY = 1_000_000
+# What PX answers about a parent that was deleted after it was listed.
+_GONE = frozenset({404, 410})
 
 
 class ChildReader:
@@ -46,13 +51,13 @@ class ChildReader:
         Args:
             ranges: Stretches of time to ask each parent about; None where there are none.
             after: The parent that an interrupted run has read last; only for a stream without
-                ranges. Its results are then numbered by `Slice.position`.
+                ranges. `Slice.position` says after each parent how far its results have come.
         """
         return lambda: self._plan(ranges, after)
 
     def _plan(self, ranges: Sequence[Window] | None, after: str | None) -> More[Slice]:
         try:
-            ids = sorted(self._ids())
+            ids, missing = self._list_ids()
         except TapError as error:
             error.during(self._name)
             raise
@@ -71,33 +76,56 @@ class ChildReader:
             "" if ranges is None else f" and {len(ranges)} ranges",
             100 * requests / _REQUESTS_A_DAY,
         )
-        return More(self._one_by_one(ids) if ranges is None else self._by_range(ids, ranges))
+        jobs = self._one_by_one(ids) if ranges is None else self._by_range(ids, ranges)
+        # Parents that could not be listed come first: what follows is not the whole.
+        subject = f"{self._name}: {self._parent.stream}"
+        return More(chain([lambda: Slice([], missing=missing, subject=subject)], jobs))
 
-    def _ids(self) -> set[str]:
-        """Read the parents page by page, and keep their ids only."""
+    def _list_ids(self) -> tuple[list[str], int]:
+        """Read the parents page by page; return their ids in order, and how many are missing."""
         reading = FullReader(self._parents, lambda _: True, None, self._name)
         ids: set[str] = set()
+        missing = 0
         for slice_ in _run_here(reading.next_page):
-            if slice_.missing:
-                message = f"{slice_.missing} announced {self._parent.stream} never arrived"
-                raise WindowError(message)
+            missing += slice_.missing
             records = [record for _, _, record in slice_.rows if isinstance(record, dict)]
             values = (record.get(self._parent.field) for record in records)
             ids.update(str(value) for value in values if value is not None)
-        return ids
+        return sorted(ids), missing
 
     def _one_by_one(self, ids: list[str]) -> Iterator[Callable[[], Slice | More[Slice]]]:
         for one in ids:
-            yield self._reader.job(None, parent=one)
-            yield lambda one=one: Slice([], position=one)  # type: ignore[misc]
+            yield partial(self._ask, one, self._reader.job(None, parent=one))
+            yield partial(Slice, [], position=one)
 
     def _by_range(
         self, ids: list[str], ranges: Sequence[Window]
     ) -> Iterator[Callable[[], Slice | More[Slice]]]:
         for window in ranges:
             for one in ids:
-                yield self._reader.job(window, parent=one)
-            yield lambda end=window.end: Slice([], read_to=end)  # type: ignore[misc]
+                yield partial(self._ask, one, self._reader.job(window, parent=one))
+            yield partial(Slice, [], read_to=window.end, subject=f"{self._name} {window}")
+
+    def _ask(self, parent: str, job: Callable[[], Slice | More[Slice]]) -> Slice | More[Slice]:
+        """Ask about one parent; what is wrong with this one must not end the others.
+
+        Raises:
+            TapError: The error concerns the whole run.
+        """
+        try:
+            outcome = job()
+        except TapError as error:
+            if error.ends_run:
+                raise
+            is_gone = isinstance(error, RefusedError) and error.status in _GONE
+            refusal = None if is_gone else error
+            return Slice([], answer=ParentAnswer(parent, is_gone=is_gone, refusal=refusal))
+        if isinstance(outcome, More):
+            return More([partial(self._ask, parent, one) for one in outcome.jobs])
+        # An empty list of records is an answer too; no content at all says nothing.
+        is_empty = self._reader.spec.records_key is None and not outcome.rows
+        # What one parent gives is only complete with what the others give.
+        return replace(outcome, read_to=None, answer=ParentAnswer(parent, is_empty=is_empty))
 
 
 def _run_here(job: Callable[[], Slice | More[Slice]]) -> Iterator[Slice]:

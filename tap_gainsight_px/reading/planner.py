@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     from tap_gainsight_px.cancellation import Cancellation
     from tap_gainsight_px.catalog.spec import StreamSpec, TimeRange
+    from tap_gainsight_px.errors import TapError
+    from tap_gainsight_px.output.state import StreamState
     from tap_gainsight_px.reading.ordered_pool import More, OrderedPool
+    from tap_gainsight_px.reading.progress import StreamProgress
     from tap_gainsight_px.reading.window_reader import Get
     from tap_gainsight_px.records.page import Slice
     from tap_gainsight_px.settings import Settings
@@ -50,16 +53,17 @@ class Run:
     """One line for every stretch that could not be read whole."""
     forbidden: list[str] = field(default_factory=list)
     """Streams that the key may not read and the user has allowed to skip."""
+    failures: list[TapError] = field(default_factory=list)
+    """What ended single streams; the others were read all the same."""
+    progress: dict[str, StreamProgress] = field(default_factory=dict)
+    """The streams that are being read (ahead, too), by name, until each has been written out."""
 
 
 def plan_jobs(
     spec: StreamSpec,
     run: Run,
     decode: PageDecoder,
-    *,
-    incremental: bool,
-    bookmark: int | None,
-    position: str | None,
+    state: StreamState,
 ) -> list[Callable[[], Slice | More[Slice]]]:
     """Return the jobs that read one stream.
 
@@ -67,21 +71,21 @@ def plan_jobs(
         spec: The stream.
         run: What the streams share.
         decode: Decodes the stream's answers.
-        incremental: Whether only what has changed is read.
-        bookmark: Where an incremental sync goes on, epoch milliseconds; None for a first sync.
-        position: The parent that an interrupted full table has read last.
+        state: Where the stream stands: a bookmark if it is incremental, else perhaps the parent
+            that an interrupted full table has read last.
     """
+    bookmark = state.bookmark
     reader = _make_reader(spec, decode, run)
     time_range = spec.time_range
     if spec.parent is not None:
         parent = run.specs[spec.parent.stream]
         parents = _make_reader(parent, PageDecoder(parent, {}), run)
         ranges = _ranges(spec, time_range, run.settings, bookmark) if time_range else None
-        after = position if ranges is None else None
+        after = state.position if ranges is None else None
         return [ChildReader(reader, parents, spec.parent).job(ranges, after)]
     if time_range is None:
         return [reader.job(None)]
-    if time_range.full_table_is_whole and not incremental:
+    if time_range.full_table_is_whole and not state.is_incremental:
         # What is not in a full table will be deleted by the loader. So it is read in one scroll,
         # which shows one moment: between windows, somebody could slip from one to another.
         return [FullReader(reader, lambda _: True, None).next_page]

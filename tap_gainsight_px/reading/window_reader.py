@@ -105,8 +105,7 @@ class WindowReader:
         Args:
             window: The stretch of time; None for everything the endpoint has.
             time_format: How times are written in a filter.
-            parent: The record of the parent stream that is asked about. One that the API does
-                not know any more (404) has no records.
+            parent: The record of the parent stream that is asked about.
         """
         return lambda: self._read(PageRequest(self.spec, window, time_format, parent))
 
@@ -119,11 +118,6 @@ class WindowReader:
     def _read(self, request: PageRequest) -> Slice | More[Slice]:
         try:
             return self._read_until_whole(request)
-        except RefusedError as error:
-            if request.parent is not None and error.status == 404:  # noqa: PLR2004
-                return Slice([], subject=request.subject, parents_requested=1, parents_missing=1)
-            error.during(request.subject)
-            raise
         except TapError as error:
             error.during(request.subject)
             raise
@@ -174,15 +168,11 @@ class WindowReader:
         if self.spec.event_name is not None:
             # The API's filters do not tell upper from lower case.
             rows = [row for row in rows if _event_name(row) == self.spec.event_name]
-        is_child = request.parent is not None
         return Slice(
             rows=rows,
-            # What a child gives is only complete with what its siblings give.
-            read_to=window.end if window and not is_child else None,
+            read_to=window.end if window else None,
             missing=walk.missing,
             subject=request.subject,
-            parents_requested=int(is_child),
-            parents_missing=int(is_child and self.spec.records_key is None and not rows),
         )
 
     def _walk(self, walk: Walk, request: PageRequest, page_size: int) -> More[Slice] | None:

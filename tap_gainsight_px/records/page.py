@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tap_gainsight_px.errors import TapError
+
 # About what a page holds, so that a signal need not wait for a large window to be written.
 _RECORDS_PER_WRITE = 500
 
@@ -77,6 +79,19 @@ class Page:
 
 
 @dataclass(frozen=True)
+class ParentAnswer:
+    """What came of asking about one record of the parent stream."""
+
+    parent: str
+    is_gone: bool = False
+    """PX does not know it (404)."""
+    is_empty: bool = False
+    """PX has nothing to tell about it (204, or `null`)."""
+    refusal: TapError | None = None
+    """Why it could not be asked about, though others may be."""
+
+
+@dataclass(frozen=True)
 class Slice:
     """Records that leave the tap together."""
 
@@ -87,10 +102,8 @@ class Slice:
     """How many records the API announced that did not arrive."""
     subject: str = ""
     """Stream and time range, for messages."""
-    parents_requested: int = 0
-    """How many parents were asked about."""
-    parents_missing: int = 0
-    """How many of them are not there any more, or have nothing."""
+    answer: ParentAnswer | None = None
+    """What came of asking about a parent; None where no parent was asked about."""
     position: str | None = None
     """Where a full table goes on after an interruption: the parent read last."""
 

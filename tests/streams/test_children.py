@@ -114,9 +114,9 @@ def test_a_parent_that_vanished_in_between_is_skipped_and_counted(
     field, parents = PARENTS[stream]
     assert run.error is None
     assert len(set(run.values(stream, field))) == COUNT - 2
-    (line,) = [one for one in caplog.messages if "not there any more" in one]
+    (line,) = [one for one in caplog.messages if "no longer exist" in one]
     assert f"{lost} of " in line
-    assert f" {parents} were" in line
+    assert f" {parents} that" in line
     assert (stream in run.activated) == (stream in FULL)
 
 
