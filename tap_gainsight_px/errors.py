@@ -13,6 +13,7 @@
     ├── ParentsError              parents of a stream could not be asked about
     ├── ShortfallError            all was read, but records that PX announced never arrived
     ├── StreamsError              several of the above, each with a line of its own
+    ├── NoWorkersError            the machine allows no thread to read with
     └── StoppedError              the run was asked to end: a signal, or `max_requests`
 
 `ScrollLostError` and `RangeIgnoredError` never reach the user: the reader answers them by
@@ -181,6 +182,12 @@ class StreamsError(TapError):
     def lines(self) -> tuple[str, ...]:
         """One line for the user for each error."""
         return tuple(line for error in self.errors for line in error.lines)
+
+
+class NoWorkersError(TapError):
+    """The machine allows no thread to read with."""
+
+    ends_run = True
 
 
 class StoppedError(TapError):

@@ -252,7 +252,7 @@ class PxStream(Stream):
         return StreamProgress(
             self.spec,
             state,
-            run.pool.lane(plan_jobs(self.spec, run, decode, state)),
+            run.pool.queue(plan_jobs(self.spec, run, decode, state)),
             version=self._stream_version,
             shortfalls=run.shortfalls,
         )

@@ -4,29 +4,39 @@ A job is a callable without arguments. It returns a result, or `More(jobs)`: fur
 take its place in the order. That is how a window becomes the smaller windows it is split into,
 and how one page leads to the next.
 
-    lane 0:  job 0      job 1              job 2           lane 1: job 0 …
-             │          │                  │
-             result     More(job 1.0, 1.1) result          consumed strictly left to right
+    queue 0:  job 0      job 1              job 2          queue 1:  job 0 …
+              │          │                  │                        │
+              result     More(job 1.0, 1.1) result                   result
 
-Workers always begin the earliest job that is waiting, in whatever lane, so the consumer is served
+    consumed strictly left to right: one queue a stream, one after another
+
+Workers always begin the earliest job that is waiting, in whatever queue, so the consumer is served
 first and spare workers run ahead. They stop running ahead while `capacity` (in the unit of
 `weigh`) is held in finished results that nobody has taken yet; the job that the consumer is
 waiting for may always begin, so that cannot block for good.
 
-The first error of a lane ends the work that lies behind it in that lane; what lies before it is
-still done and handed out, and then the error is raised to the lane's consumer.
+The first error of a queue ends the work that lies behind it in that queue; what lies before it is
+still done and handed out, and then the error is raised to the queue's consumer. It makes no
+difference whether a job raises, the iterator that the jobs are pulled from, or `weigh`: a queue
+that ends without an error has handed out all of its results.
 """
 
 from __future__ import annotations
 
 import heapq
+import logging
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar, cast
+
+from tap_gainsight_px.errors import NoWorkersError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -50,6 +60,7 @@ class _Slot(Generic[T]):
     job: Callable[[], T | More[T]] = field(compare=False)
     done: bool = field(default=False, compare=False)
     outcome: T | _Source[T] | None = field(default=None, compare=False)
+    weight: int = field(default=0, compare=False)
     error: BaseException | None = field(default=None, compare=False)
 
 
@@ -63,19 +74,27 @@ class _Source(Generic[T]):
     exhausted: bool = field(default=False, compare=False)
 
     def pull(self) -> _Slot[T] | None:
-        """Take the next job, if there is one."""
-        job = next(self.jobs, None)
-        if job is None:
+        """Take the next job, if there is one. An error of the iterator is that of a last job."""
+        try:
+            job = next(self.jobs)
+        except StopIteration:
             self.exhausted = True
             return None
+        except BaseException as error:  # noqa: BLE001 - raised again to the consumer
+            self.exhausted = True
+            job = partial(_raise, error)
         slot = _Slot(self.key, job)
         self.started.append(slot)
         self.key = (*self.key[:-1], self.key[-1] + 1)
         return slot
 
 
+def _raise(error: BaseException) -> NoReturn:
+    raise error
+
+
 class OrderedPool(Generic[T]):
-    """Worker threads shared by all lanes of a run."""
+    """Worker threads shared by all queues of a run."""
 
     def __init__(
         self,
@@ -85,7 +104,7 @@ class OrderedPool(Generic[T]):
         weigh: Callable[[T], int],
         check: Callable[[], None],
     ) -> None:
-        """Set up without starting a thread; the first lane does that.
+        """Set up without starting a thread; the first queue does that.
 
         Args:
             max_workers: Jobs run at once.
@@ -99,7 +118,7 @@ class OrderedPool(Generic[T]):
         self._check = check
         self._changed = threading.Condition()
         self._sources: list[_Source[T]] = []  # a heap: the source of the earliest job on top
-        self._lanes = 0
+        self._queues = 0
         self._threads = 0
         self._idle = 0
         self._held = 0
@@ -108,16 +127,19 @@ class OrderedPool(Generic[T]):
         self._abandoned: set[int] = set()
         self._closed = False
 
-    def lane(self, jobs: Iterable[Callable[[], T | More[T]]]) -> Generator[T, None, None]:
-        """Queue jobs behind those of all earlier lanes.
+    def queue(self, jobs: Iterable[Callable[[], T | More[T]]]) -> Generator[T, None, None]:
+        """Queue jobs behind those of all earlier queues.
 
         Returns:
             The results in order. Workers begin at once, whether or not anybody iterates yet.
-            Lanes are to be consumed in the order in which they were made, each by the same thread.
+            Queues are to be consumed in the order in which they were made, by one thread.
+
+        Raises:
+            NoWorkersError: Not a single thread can be started.
         """
         with self._changed:
-            source = _Source[T]((self._lanes, 0), iter(jobs))
-            self._lanes += 1
+            source = _Source[T]((self._queues, 0), iter(jobs))
+            self._queues += 1
             heapq.heappush(self._sources, source)
             self._changed.notify_all()
             self._staff()
@@ -132,21 +154,49 @@ class OrderedPool(Generic[T]):
 
     def _staff(self) -> None:
         """Start one more thread if all are busy and there may be work for it."""
-        if self._threads < self._max_workers and not self._idle and not self._closed:
+        if self._threads >= self._max_workers or self._idle or self._closed:
+            return
+        name = f"worker-{self._threads + 1}"
+        try:
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+        except RuntimeError as error:  # the limit of the machine or the container
+            self._go_on_with_fewer(error)
+        else:
             self._threads += 1
-            threading.Thread(target=self._work, name=f"worker-{self._threads}", daemon=True).start()
+
+    def _go_on_with_fewer(self, error: RuntimeError) -> None:
+        """Take the workers that there are for all that there will be.
+
+        Raises:
+            NoWorkersError: There is none.
+        """
+        if not self._threads:
+            message = (
+                f"not one thread can be started to read with ({error}): raise the limit on "
+                "processes (`ulimit -u`; in a container its pids limit)"
+            )
+            raise NoWorkersError(message) from error
+        logger.warning(
+            "Reading with %d workers instead of %d: no more threads can be started (%s)",
+            self._threads,
+            self._max_workers,
+            error,
+        )
+        self._max_workers = self._threads
 
     # The worker's side
 
     def _work(self) -> None:
         while (slot := self._next_slot()) is not None:
-            outcome: T | More[T] | None = None
-            error: BaseException | None = None
             try:
                 outcome = slot.job()
-            except BaseException as raised:  # noqa: BLE001 - raised again to the consumer
-                error = raised
-            self._finish(slot, outcome, error)
+                if isinstance(outcome, More):
+                    slot.outcome = _Source[T]((*slot.key, 0), iter(outcome.jobs))
+                else:
+                    slot.outcome, slot.weight = outcome, self._weigh(outcome)
+            except BaseException as error:  # noqa: BLE001 - raised again to the consumer
+                slot.outcome, slot.error = None, error
+            self._finish(slot)
 
     def _next_slot(self) -> _Slot[T] | None:
         with self._changed:
@@ -163,11 +213,11 @@ class OrderedPool(Generic[T]):
     def _try_next_slot(self) -> _Slot[T] | None:
         while self._sources:
             source = self._sources[0]
-            lane = source.key[0]
-            if lane in self._abandoned or source.key > self._failed_at.get(lane, source.key):
+            queue = source.key[0]
+            if queue in self._abandoned or source.key > self._failed_at.get(queue, source.key):
                 heapq.heappop(self._sources)
                 continue
-            if self._held >= self._capacity and source is not self._awaited:
+            if self._held >= self._capacity and not self._is_awaited(source):
                 return None
             slot = source.pull()
             if slot is None:
@@ -179,44 +229,44 @@ class OrderedPool(Generic[T]):
             return slot
         return None
 
-    def _finish(
-        self, slot: _Slot[T], outcome: T | More[T] | None, error: BaseException | None
-    ) -> None:
+    def _is_awaited(self, source: _Source[T]) -> bool:
+        """Whether the consumer waits for the next job of a source, and not for one that runs."""
+        return source is self._awaited and not source.started
+
+    def _finish(self, slot: _Slot[T]) -> None:
         with self._changed:
-            if error is not None:
-                slot.error = error
-                lane = slot.key[0]
-                self._failed_at[lane] = min(slot.key, self._failed_at.get(lane, slot.key))
-            elif isinstance(outcome, More):
-                more = _Source[T]((*slot.key, 0), iter(outcome.jobs))
-                slot.outcome = more
+            queue = slot.key[0]
+            if slot.error is not None:
+                self._failed_at[queue] = min(slot.key, self._failed_at.get(queue, slot.key))
+            elif isinstance(slot.outcome, _Source):
                 if not self._closed:
-                    heapq.heappush(self._sources, more)
-            elif slot.key[0] not in self._abandoned:
-                slot.outcome = cast("T", outcome)
-                self._held += self._weigh(slot.outcome)
+                    heapq.heappush(self._sources, slot.outcome)
+            elif queue in self._abandoned:
+                slot.outcome = None
+            else:
+                self._held += slot.weight
             slot.done = True
             self._changed.notify_all()
 
     # The consumer's side
 
-    def _consume(self, lane: _Source[T]) -> Generator[T, None, None]:
-        nested = [lane]
+    def _consume(self, queue: _Source[T]) -> Generator[T, None, None]:
+        nested = [queue]
         try:
             yield from self._results(nested)
         finally:
-            self._abandon(lane.key[0], nested)
+            self._abandon(queue.key[0], nested)
 
-    def _abandon(self, lane: int, nested: list[_Source[T]]) -> None:
-        """Forget what is left of a lane that nobody will read to its end."""
+    def _abandon(self, queue: int, nested: list[_Source[T]]) -> None:
+        """Forget what is left of a queue that nobody will read to its end."""
         with self._changed:
-            self._abandoned.add(lane)
+            self._abandoned.add(queue)
             while nested:
                 for slot in nested.pop().started:
                     if isinstance(slot.outcome, _Source):
                         nested.append(slot.outcome)
                     elif slot.done and slot.error is None:
-                        self._held -= self._weigh(cast("T", slot.outcome))
+                        self._held -= slot.weight
             self._changed.notify_all()
 
     def _results(self, nested: list[_Source[T]]) -> Iterator[T]:
@@ -239,7 +289,7 @@ class OrderedPool(Generic[T]):
                 yield result
             finally:
                 with self._changed:
-                    self._held -= self._weigh(result)
+                    self._held -= slot.weight
                     self._changed.notify_all()
 
     def _await_first(self, source: _Source[T]) -> _Slot[T] | None:

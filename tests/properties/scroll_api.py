@@ -103,6 +103,6 @@ def run(*jobs: Callable[[], Any]) -> list[Slice]:
         2, capacity=1_000, weigh=lambda batch: len(batch.rows), check=lambda: None
     )
     try:
-        return list(pool.lane(jobs))
+        return list(pool.queue(jobs))
     finally:
         pool.close()

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_gainsight_px.errors import NoWorkersError
 from tap_gainsight_px.reading.ordered_pool import More, OrderedPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
 # A plan of work: a number is a job with that result, a list stands for jobs in its place.
 Plan: TypeAlias = "int | list[Plan]"
@@ -42,48 +43,77 @@ def flatten(plan: Plan) -> list[int]:
 
 
 @given(
-    lanes=st.lists(plans, min_size=1, max_size=4),
+    planned=st.lists(plans, min_size=1, max_size=4),
     workers=st.integers(1, 8),
     capacity=st.integers(1, 20),
     weight=st.integers(0, 5),
 )
 def test_results_come_in_order_each_once(
-    lanes: list[list[Plan]], workers: int, capacity: int, weight: int
+    planned: list[list[Plan]], workers: int, capacity: int, weight: int
 ) -> None:
     """Splitting, look-ahead and the number of workers never show in the results."""
     pool = make_pool(workers, capacity, weight)
     try:
-        queued = [pool.lane(map(job, plan)) for plan in lanes]
-        assert [list(lane) for lane in queued] == [flatten(plan) for plan in lanes]
+        queued = [pool.queue(map(job, plan)) for plan in planned]
+        assert [list(queue) for queue in queued] == [flatten(plan) for plan in planned]
     finally:
         pool.close()
 
 
-@given(results=st.lists(st.integers(), max_size=30), failing=st.integers(0, 30))
-def test_what_lies_before_an_error_is_still_handed_out(results: list[int], failing: int) -> None:
-    """An error ends the work behind it, not the work before it."""
+def fail() -> int:
+    """Fail as a job does that cannot go on."""
+    message = "this one"
+    raise LookupError(message)
 
-    def fail() -> int:
-        message = "this one"
-        raise LookupError(message)
 
-    pool = make_pool()
-    jobs: list[Job] = [job(result) for result in results]
-    jobs.insert(failing, fail)
+def then_fail(jobs: list[Job]) -> Iterator[Job]:
+    """Pull jobs from an iterator that cannot go on."""
+    yield from jobs
+    fail()
+
+
+def fail_at_999(result: int) -> int:
+    """Weigh results, all but one of which weigh the same."""
+    return 1 if result != 999 else fail()
+
+
+WAYS_TO_FAIL: dict[str, Callable[[list[Job], list[Job]], Iterable[Job]]] = {
+    "a job": lambda before, behind: [*before, fail, *behind],
+    "the iterator": lambda before, _: then_fail(before),
+    "the iterator of further jobs": lambda before, behind: [
+        lambda: More(then_fail(before)),
+        *behind,
+    ],
+    "what is no iterable": lambda before, behind: [*before, lambda: More(None), *behind],  # type: ignore[arg-type]
+    "weigh": lambda before, behind: [*before, lambda: 999, *behind],
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_FAIL)
+@given(results=st.lists(st.integers(0, 99), max_size=30), failing=st.integers(0, 30))
+def test_what_lies_before_an_error_is_still_handed_out(
+    way: str, results: list[int], failing: int
+) -> None:
+    """Wherever it happens, it ends the work behind it, and the queue does not end as if whole."""
+    before, behind = (
+        [job(result) for result in part] for part in (results[:failing], results[failing:])
+    )
+    pool = OrderedPool[int](4, capacity=100, weigh=fail_at_999, check=lambda: None)
     received: list[int] = []
     try:
-        with pytest.raises(LookupError, match="this one"):
-            received.extend(iter_into(pool.lane(jobs), received))
+        with pytest.raises((LookupError, TypeError), match=r"this one|not iterable"):
+            iter_into(pool.queue(WAYS_TO_FAIL[way](before, behind)), received)
+        # The workers have survived it.
+        assert list(pool.queue(map(job, results))) == results
     finally:
         pool.close()
     assert received == results[:failing]
 
 
-def iter_into(lane: object, received: list[int]) -> list[int]:
+def iter_into(queue: Iterable[int], received: list[int]) -> None:
     """Take results one by one, so that those before an error are kept."""
-    for result in lane:  # type: ignore[attr-defined]
+    for result in queue:
         received.append(result)  # noqa: PERF402 - the list must hold them when an error comes
-    return []
 
 
 def test_look_ahead_stops_when_enough_is_held() -> None:
@@ -101,15 +131,51 @@ def test_look_ahead_stops_when_enough_is_held() -> None:
         return run
 
     pool = make_pool(workers=1, capacity=3)
-    lane = pool.lane(count(number) for number in range(1_000))
+    queue = pool.queue(count(number) for number in range(1_000))
     try:
         assert enough.wait(10)
-        first = next(lane)
+        first = next(queue)
     finally:
         pool.close()
     assert first == 0
     # Three are held, and one more may have begun while the first was being handed over.
     assert len(begun) <= 5
+
+
+def wait_until_idle(
+    pool: OrderedPool[int], threads: int, enough: Callable[[], bool] = lambda: False
+) -> None:
+    """Wait until so many workers have found nothing that they may begin, or it is enough."""
+    for _ in range(1_000):
+        with pool._changed:  # noqa: SLF001
+            if pool._idle == threads or enough():  # noqa: SLF001
+                return
+            pool._changed.wait(0.01)  # noqa: SLF001
+    pytest.fail("the workers are still busy")
+
+
+def test_look_ahead_stops_while_the_consumer_waits_for_a_slow_job() -> None:
+    """What the others read meanwhile is bounded too: only the awaited job may begin regardless."""
+    begun: list[int] = []
+    pool = make_pool(workers=2, capacity=3)
+
+    def slow() -> int:
+        wait_until_idle(pool, 1, lambda: len(begun) > 9)
+        return -1
+
+    def quick(number: int) -> Job:
+        def run() -> int:
+            begun.append(number)
+            return number
+
+        return run
+
+    try:
+        queue = pool.queue([slow, *(quick(number) for number in range(100))])
+        assert next(queue) == -1
+    finally:
+        pool.close()
+    assert len(begun) <= 4
 
 
 def test_the_awaited_job_begins_even_when_enough_is_held() -> None:
@@ -126,12 +192,12 @@ def test_the_awaited_job_begins_even_when_enough_is_held() -> None:
 
     pool = make_pool(workers=2, capacity=1)
     try:
-        assert list(pool.lane([split_late, later])) == [1, 2, 3]
+        assert list(pool.queue([split_late, later])) == [1, 2, 3]
     finally:
         pool.close()
 
 
-def test_later_lanes_are_read_ahead() -> None:
+def test_later_queues_are_read_ahead() -> None:
     """A stream's first pages are already there when its turn comes."""
     ahead = threading.Event()
 
@@ -141,24 +207,110 @@ def test_later_lanes_are_read_ahead() -> None:
 
     pool = make_pool(workers=2)
     try:
-        first_lane = pool.lane([lambda: 1 if ahead.wait(10) else 0])
-        second_lane = pool.lane([second])
-        assert list(first_lane) == [1]
-        assert list(second_lane) == [2]
+        first_queue = pool.queue([lambda: 1 if ahead.wait(10) else 0])
+        second_queue = pool.queue([second])
+        assert list(first_queue) == [1]
+        assert list(second_queue) == [2]
     finally:
         pool.close()
 
 
-def test_an_abandoned_lane_does_not_hold_up_the_next() -> None:
-    """A stream that ends early (`--test`) leaves the workers to the others."""
-    pool = make_pool(workers=2, capacity=2)
+def looking_ahead() -> list[Job]:
+    """Make two jobs of which the first only succeeds if the second runs beside it."""
+    ahead = threading.Event()
+
+    def second() -> int:
+        ahead.set()
+        return 2
+
+    return [lambda: 1 if ahead.wait(10) else 0, second]
+
+
+def test_an_abandoned_queue_leaves_its_room_and_the_workers_to_the_next() -> None:
+    """What it had read counts no longer, and what it had not read is not begun."""
+    begun: list[int] = []
+
+    def count(number: int) -> Job:
+        def run() -> int:
+            begun.append(number)
+            return min(number, 1)
+
+        return run
+
+    pool = OrderedPool[int](2, capacity=1, weigh=lambda result: result, check=lambda: None)
     try:
-        lane = pool.lane(job(number) for number in range(100))
-        assert list(islice(lane, 1)) == [0]
-        lane.close()
-        assert list(pool.lane(job(number) for number in range(10))) == list(range(10))
+        queue = pool.queue(count(number) for number in range(1_000))
+        assert list(islice(queue, 1)) == [0]
+        wait_until_idle(pool, 2)
+        queue.close()
+        assert list(pool.queue(looking_ahead())) == [1, 2]
     finally:
         pool.close()
+    assert len(begun) < 10
+
+
+def test_a_job_that_ends_after_its_queue_was_abandoned_takes_no_room() -> None:
+    """Nobody will take its result, so its weight would count for ever."""
+    begun, abandoned = threading.Event(), threading.Event()
+
+    def late() -> int:
+        begun.set()
+        abandoned.wait(10)
+        return 9
+
+    pool = OrderedPool[int](2, capacity=9, weigh=lambda result: result, check=lambda: None)
+    try:
+        queue = pool.queue([lambda: 0, late])
+        assert next(queue) == 0
+        assert begun.wait(10)
+        queue.close()
+        later = pool.queue(looking_ahead())
+        abandoned.set()
+        assert list(later) == [1, 2]
+    finally:
+        pool.close()
+
+
+def start_only(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    """Let the machine start so many threads and no more."""
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def limited(thread: threading.Thread) -> None:
+        if len(started) == threads:
+            message = "can't start new thread"
+            raise RuntimeError(message)
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_where_threads_are_few_the_run_goes_on_with_those(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, threads: int
+) -> None:
+    """A container's limit on processes costs speed, but no result, and is told once."""
+    start_only(monkeypatch, threads)
+    pool = make_pool(workers=8)
+    try:
+        queued = [pool.queue(job(number) for number in range(50)) for _ in range(3)]
+        assert [list(queue) for queue in queued] == [list(range(50))] * 3
+    finally:
+        pool.close()
+    lines = [record.getMessage() for record in caplog.records]
+    told = f"Reading with {threads} workers instead of 8: no more threads can be started"
+    assert all(line.startswith(told) for line in lines)
+    assert len(lines) <= 1
+
+
+def test_without_a_single_thread_the_run_ends_with_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody would ever do the jobs, so nobody may wait for them."""
+    start_only(monkeypatch, 0)
+    with pytest.raises(NoWorkersError, match=r"not one thread can be started .* raise the limit"):
+        make_pool().queue([job(1)])
 
 
 def test_the_consumer_looks_up_while_it_waits() -> None:
@@ -170,8 +322,8 @@ def test_the_consumer_looks_up_while_it_waits() -> None:
         raise InterruptedError(message)
 
     pool: OrderedPool[int] = OrderedPool(1, capacity=1, weigh=lambda _: 1, check=check)
-    lane = pool.lane([lambda: 1 if never.wait(10) else 0])
+    queue = pool.queue([lambda: 1 if never.wait(10) else 0])
     with pytest.raises(InterruptedError):
-        next(lane)
+        next(queue)
     never.set()
     pool.close()

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tap_gainsight_px.cancellation import Cancellation
 from tap_gainsight_px.errors import StoppedError
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 
 def test_before_it_is_set_nothing_happens() -> None:
@@ -27,6 +34,52 @@ def test_once_set_every_check_and_wait_raises_the_reason() -> None:
         with pytest.raises(StoppedError, match="stopped by SIGTERM") as caught:
             look()
         assert caught.value.exit_code == 143
+
+
+def test_each_error_is_one_of_its_own() -> None:
+    """Each thread says what it was reading, and the main thread was reading something else."""
+    stop = Cancellation()
+    stop("stopped by SIGTERM", 143)
+    for stream in ("user_preferences", "custom_events"):
+        with pytest.raises(StoppedError) as caught:
+            stop.check()
+        caught.value.during(stream)
+        assert str(caught.value) == f"{stream}: stopped by SIGTERM"
+
+
+def test_the_first_reason_stays() -> None:
+    """What an error set off on its way out does not hide the signal that came before."""
+    stop = Cancellation()
+    stop("stopped by SIGTERM", 143)
+    stop("the run has failed")
+    with pytest.raises(StoppedError, match="stopped by SIGTERM") as caught:
+        stop.check()
+    assert caught.value.exit_code == 143
+
+
+@pytest.mark.parametrize("moment", range(30))
+def test_a_handler_that_interrupts_a_wait_is_never_held_up(moment: int) -> None:
+    """It runs inside the wait, between any two lines of it, so no lock may be in its way."""
+    stop = Cancellation()
+    lines = itertools.count()
+
+    def interrupt(_frame: FrameType, event: str, _argument: object) -> Any:
+        if event == "line" and next(lines) == moment:
+            stop("stopped by SIGTERM", 143)
+        return interrupt
+
+    def main() -> None:
+        sys.settrace(interrupt)
+        try:
+            with suppress(StoppedError):
+                stop.wait(0.001)
+        finally:
+            sys.settrace(None)
+
+    thread = threading.Thread(target=main, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_without_an_exit_code_it_is_a_failure() -> None:
