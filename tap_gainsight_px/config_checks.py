@@ -1,16 +1,29 @@
-"""What can be wrong with a configuration before anybody asks what it means."""
+"""All that can be wrong with the configuration and the catalog, before the first request.
+
+Files that cannot be read, settings of the wrong type, settings that contradict one another: each
+is one line that names the setting and its rule, and all lines come at once. What has no effect
+(unknown settings, streams that do not exist) is a warning.
+"""
 
 from __future__ import annotations
 
+import json
 from difflib import get_close_matches
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from singer_sdk.configuration._dict_config import parse_environment_config
+from singer_sdk.helpers._batch import BatchConfig
+from singer_sdk.singerlib import Catalog
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR, extend_validator_with_defaults
 
+from tap_gainsight_px.catalog.event_tables import event_stream_name
 from tap_gainsight_px.errors import SettingsError
-from tap_gainsight_px.output.batch_files import batch_config_errors
+from tap_gainsight_px.output.batch_files import PARQUET
+from tap_gainsight_px.settings import sync_range
+from tap_gainsight_px.timestamps import floor_second, parse, to_iso_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -19,7 +32,7 @@ if TYPE_CHECKING:
 
 _Validator = extend_validator_with_defaults(DEFAULT_JSONSCHEMA_VALIDATOR)
 
-_KINDS = {
+_TYPE_WORDS = {
     "array": "a list",
     "boolean": "true or false",
     "integer": "a whole number",
@@ -29,6 +42,58 @@ _KINDS = {
 _HINTS = {
     "api_key": ": give it in the file of --config, or as TAP_GAINSIGHT_PX_API_KEY with --config ENV"
 }
+_NEEDED_FOR_BATCH = {"encoding": "format", "storage": "root"}
+
+
+def read_config_file(path: str) -> dict[str, Any]:
+    """Read a file given with `--config`.
+
+    Raises:
+        SettingsError: It cannot be read, or does not hold a JSON object.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        message = f"the configuration {path} cannot be read: {reason}"
+        raise SettingsError(message) from error
+    return read_json_object(text, f"the configuration {path}")
+
+
+def read_catalog(text: str) -> Catalog:
+    """Read the content of a file given with `--catalog`.
+
+    Raises:
+        SettingsError: It is not a Singer catalog.
+    """
+    content = read_json_object(text, "the catalog file")
+    try:
+        return Catalog.from_dict({"streams": content["streams"]})
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        # The SDK checks nothing: whatever its code meets in place of what it expects.
+        message = f"the catalog file is not a Singer catalog ({type(error).__name__}: {error})"
+        raise SettingsError(message) from error
+
+
+def read_json_object(text: str, what: str) -> dict[str, Any]:
+    """Read the content of a file that must hold a JSON object.
+
+    Args:
+        text: The content.
+        what: What the file is, for the error.
+
+    Raises:
+        SettingsError: It does not.
+    """
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        message = f"{what} is not JSON: {error}"
+        raise SettingsError(message) from error
+    if not isinstance(content, dict):
+        message = f"{what} must hold a JSON object"
+        raise SettingsError(message)
+    return content
 
 
 def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -47,19 +112,22 @@ def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         try:
             config.update(parse_environment_config({"properties": {name: field}}, prefix))
         except ValueError:
-            lines.append(f"{prefix}{name.upper()} must be {_kinds(field['type'])}, as in JSON")
+            lines.append(f"{prefix}{name.upper()} must be {_type_words(field['type'])}, as in JSON")
     if lines:
         raise SettingsError(*lines)
     return config
 
 
-def find_errors(config: dict[str, Any], schema: dict[str, Any], *, key_required: bool) -> list[str]:
-    """Check a configuration against the JSON schema, and fill in the schema's defaults.
+def find_errors(
+    config: dict[str, Any], schema: dict[str, Any], *, key_required: bool, now: int
+) -> list[str]:
+    """Check a configuration, and fill in the defaults of its JSON schema.
 
     Args:
         config: Raw configuration; defaults are put into it.
         schema: JSON schema of all settings, the SDK's own included.
         key_required: Whether `api_key` must be there.
+        now: Time of the run, epoch milliseconds.
 
     Returns:
         One line for each setting that is wrong. No line holds the value of a secret.
@@ -72,8 +140,11 @@ def find_errors(config: dict[str, Any], schema: dict[str, Any], *, key_required:
         for name in missing
         if key_required or name != "api_key"
     ]
-    if not lines and config.get("batch_config") is not None:
-        lines = batch_config_errors(config["batch_config"])
+    if not lines:
+        # Each setting is of its type, so that its value can be looked at.
+        for check in (_key_errors, _url_errors, _header_errors, _event_errors, _batch_errors):
+            lines += check(config)
+        lines += _range_errors(config, now)
     return sorted(set(lines))
 
 
@@ -90,37 +161,143 @@ def _line(error: ValidationError) -> str:
         bound = "at least" if error.validator == "minimum" else "at most"
         return f"{name} must be {bound} {rule}, not {shown}"
     if error.validator == "type":
-        return f"{name} must be {_kinds(rule)}, not {shown}"
+        return f"{name} must be {_type_words(rule)}, not {shown}"
     return f"{name}: {error.message}"
 
 
-def _kinds(declared: str | list[str]) -> str:
-    kinds = [declared] if isinstance(declared, str) else declared
-    return " or ".join(_KINDS.get(kind, kind) for kind in kinds if kind != "null")
+def _type_words(declared: str | list[str]) -> str:
+    types = [declared] if isinstance(declared, str) else declared
+    return " or ".join(_TYPE_WORDS.get(one, one) for one in types if one != "null")
+
+
+def _key_errors(config: Mapping[str, Any]) -> Iterator[str]:
+    key = config.get("api_key")
+    if key is None:
+        return
+    if not key.strip():
+        yield "api_key is empty; create a key in PX under Administration → REST API"
+    elif not _fits_a_header(key):
+        yield "api_key holds characters that no HTTP header can carry; copy it again from PX"
+
+
+def _header_errors(config: Mapping[str, Any]) -> Iterator[str]:
+    if not _fits_a_header(config.get("user_agent") or ""):
+        yield "user_agent holds characters that no HTTP header can carry"
+
+
+def _fits_a_header(text: str) -> bool:
+    return text.isascii() and text.strip().isprintable()
+
+
+def _url_errors(config: Mapping[str, Any]) -> Iterator[str]:
+    if not config.get("api_url"):
+        return
+    try:
+        address = urlsplit(config["api_url"].strip())
+        _ = address.port
+    except ValueError as error:
+        yield f"api_url is no address: {error}"
+        return
+    if address.scheme not in {"http", "https"} or not address.hostname:
+        yield "api_url must be an address like https://api.aptrinsic.com"
+    elif "@" in address.netloc or address.query or address.fragment:
+        yield "api_url must hold neither a user name nor a query nor a fragment"
+
+
+def _range_errors(config: Mapping[str, Any], now: int) -> Iterator[str]:
+    lines = []
+    for name in ("start_date", "end_date"):
+        try:
+            _ = config.get(name) is None or parse(config[name])
+        except ValueError as error:
+            lines.append(f"{name}: {error}; write it like 2024-01-31T00:00:00Z")
+    yield from lines
+    if lines:
+        return
+    start, end = sync_range(config.get("start_date"), config.get("end_date"), now)
+    if start >= end:
+        upper = "now" if end == floor_second(now) else "end_date"
+        bounds = f"({to_iso_seconds(start)}) must be before {upper} ({to_iso_seconds(end)})"
+        yield f"start_date {bounds}"
+
+
+def _event_errors(config: Mapping[str, Any]) -> Iterator[str]:
+    names: set[str] = set()
+    for event_name in config.get("custom_event_streams", []):
+        name = event_stream_name(event_name)
+        if ";" in event_name:
+            yield f"custom_event_streams: no filter of the API can hold the ; in {event_name!r}"
+        if name in names:
+            yield f"custom_event_streams: {event_name!r} leads to {name}, like another name"
+        names.add(name)
+
+
+def _batch_errors(config: Mapping[str, Any]) -> Iterator[str]:
+    setting = config.get("batch_config")
+    if setting is None:
+        return
+    lines = [
+        f"batch_config.{part}.{name} is missing"
+        for part, name in _NEEDED_FOR_BATCH.items()
+        if not (setting.get(part) or {}).get(name)
+    ]
+    size = setting.get("batch_size")
+    if size is not None and (type(size) is not int or size < 1):
+        lines.append(f"batch_config.batch_size must be a whole number of at least 1, not {size}")
+    yield from lines or _batch_file_errors(setting)
+
+
+def _batch_file_errors(setting: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        batch_config = BatchConfig.from_dict(dict(setting))
+    except TypeError as error:  # a name that the SDK does not know
+        yield f"batch_config: {str(error).partition('() ')[2]}"
+        return
+    try:
+        _ = batch_config.storage._root_path.fs  # noqa: SLF001 - to have its error now
+    except (ImportError, ValueError) as error:  # some schemes need packages of their own
+        yield f"batch_config.storage.root cannot be used: {error}"
+        return
+    if batch_config.encoding.format != PARQUET:
+        return
+    try:
+        import pyarrow.parquet  # noqa: F401, PLC0415 - not everybody has it
+    except ImportError:
+        line = "batch_config.encoding.format is parquet, which needs pyarrow: "
+        yield f"{line}pip install 'tap-gainsight-px[parquet]'"
 
 
 def find_warnings(
-    config: Mapping[str, Any], schema: Mapping[str, Any], streams: Collection[str]
+    config: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    streams: Mapping[str, bool],
+    catalog_streams: Collection[str] = (),
 ) -> Iterator[str]:
-    """Yield a line for whatever in a configuration has no effect, which is rather a mistake.
+    """Yield a line for each thing that has no effect, and so is likely to be a mistake.
 
     Args:
-        config: A configuration without find_errors.
+        config: A configuration without errors.
         schema: JSON schema of all settings.
-        streams: The names of all streams.
+        streams: All streams by name, and whether each is selected.
+        catalog_streams: Names of the streams in the catalog given.
     """
     known = schema["properties"]
     for name in config:
         if name not in known:
-            yield f"There is no setting {name}{_meant(name, known)}"
+            yield f"Unknown setting {name}{_meant(name, known)}"
     for alias, stream_map in (config.get("stream_maps") or {}).items():
         source = alias
         if isinstance(stream_map, dict):
             source = stream_map.get("__source__", alias)
         if source != "__else__" and not any(fnmatch(stream, source) for stream in streams):
-            yield f"stream_maps: there is no stream {source}{_meant(source, streams)}"
+            yield f"stream_maps: unknown stream {source}{_meant(source, streams)}"
+    for name in catalog_streams:
+        if name not in streams:
+            yield f"The catalog names an unknown stream {name}{_meant(name, streams)}"
+    if not any(streams.values()):
+        yield "No stream is selected, so there is nothing to read"
 
 
 def _meant(name: str, names: Collection[str]) -> str:
     close = get_close_matches(name, names, n=1)
-    return f"; is it {close[0]}?" if close else ""
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,20 +1,19 @@
 """The settings: their JSON schema for the SDK, and the frozen `Settings` the tap works with.
 
-The only reader of raw configuration, once `config_checks` has found nothing wrong with it. What is
-wrong with settings together is found here, also before the first request.
+`config_checks` says what is wrong with a configuration; here it is only read.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from singer_sdk import typing as th
 from singer_sdk.helpers._packaging import get_package_version
 
-from tap_gainsight_px.errors import SettingsError
-from tap_gainsight_px.timestamps import DAY, floor_second, parse, to_iso_seconds
+from tap_gainsight_px.timestamps import DAY, floor_second, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -175,7 +174,7 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one run, checked and with all defaults filled in. Times in epoch ms."""
+    """The settings of one run, with all defaults filled in. Times in epoch milliseconds."""
 
     api_key: str = field(repr=False)
     api_url: str
@@ -200,32 +199,20 @@ class Settings:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], *, run_start: int) -> Settings:
-        """Read a configuration that the JSON schema has accepted.
+        """Read a configuration in which `config_checks.find_errors` has found nothing wrong.
 
         Args:
             config: Raw configuration with the schema's defaults filled in.
             run_start: When this run began, epoch milliseconds.
-
-        Raises:
-            SettingsError: A setting, or two together, make no sense.
         """
-        end = _time(config, "end_date")
-        start = _time(config, "start_date")
-        limit = floor_second(run_start)
-        until = limit if end is None else min(floor_second(end), limit)
-        since = until - _WIDEST_WINDOW_DAYS * DAY if start is None else floor_second(start)
-        if since >= until:
-            message = (
-                f"start_date ({to_iso_seconds(since)}) must be before "
-                f"{'now' if until == limit else 'end_date'} ({to_iso_seconds(until)})"
-            )
-            raise SettingsError(message)
+        given_start = config.get("start_date")
+        start, end = sync_range(given_start, config.get("end_date"), run_start)
         return cls(
-            api_key=_api_key(config),
+            api_key=config["api_key"].strip(),
             api_url=_api_url(config),
-            start=since,
-            given_start=None if start is None else since,
-            end=until,
+            start=start,
+            given_start=None if given_start is None else start,
+            end=end,
             page_size=config["page_size"],
             window=config["window_days"] * DAY,
             window_max_records=config["window_max_records"],
@@ -238,8 +225,9 @@ class Settings:
             drop_unknown_fields=config["unknown_fields"] == "report",
             skip_forbidden_streams=config["skip_forbidden_streams"],
             emit_activate_version_messages=config["emit_activate_version_messages"],
-            user_agent=_user_agent(config),
-            run_start=limit,
+            user_agent=(config.get("user_agent") or "").strip()
+            or f"{PACKAGE}/{get_package_version(PACKAGE)}",
+            run_start=floor_second(run_start),
         )
 
     @property
@@ -249,49 +237,32 @@ class Settings:
         return address.scheme == "http" and not _is_loopback(address.hostname or "")
 
 
-def _time(config: Mapping[str, Any], name: str) -> int | None:
-    text = config.get(name)
-    if text is None:
-        return None
-    try:
-        return parse(text)
-    except ValueError as error:
-        message = f"{name}: {error}; write it like 2024-01-31T00:00:00Z"
-        raise SettingsError(message) from error
+def sync_range(start_date: str | None, end_date: str | None, run_start: int) -> tuple[int, int]:
+    """Return the start (inclusive) and end (exclusive) of a sync, epoch milliseconds.
 
+    Args:
+        start_date: The setting; None for as far back as one call of the API can reach.
+        end_date: The setting; None for the start of the run, which it never passes.
+        run_start: When this run began, epoch milliseconds.
 
-def _api_key(config: Mapping[str, Any]) -> str:
-    key: str = config["api_key"].strip()
-    if not key:
-        message = "api_key is empty; create a key in PX under Administration → REST API"
-        raise SettingsError(message)
-    if not key.isascii() or not key.isprintable():
-        message = "api_key holds characters that no HTTP header can carry; copy it again from PX"
-        raise SettingsError(message)
-    return key
-
-
-def _user_agent(config: Mapping[str, Any]) -> str:
-    given: str = (config.get("user_agent") or "").strip()
-    if not given.isascii() or (given and not given.isprintable()):
-        message = "user_agent holds characters that no HTTP header can carry"
-        raise SettingsError(message)
-    return given or f"{PACKAGE}/{get_package_version(PACKAGE)}"
+    Raises:
+        ValueError: A date is none.
+    """
+    now = floor_second(run_start)
+    end = now if end_date is None else min(floor_second(parse(end_date)), now)
+    start = end - _WIDEST_WINDOW_DAYS * DAY if start_date is None else parse(start_date)
+    return floor_second(start), end
 
 
 def _api_url(config: Mapping[str, Any]) -> str:
-    given = config.get("api_url")
+    given: str = (config.get("api_url") or "").strip()
     if not given:
         return REGIONS[config["region"]]
-    address = urlsplit(given.strip())
-    if address.scheme not in {"http", "https"} or not address.hostname:
-        message = "api_url must be an address like https://api.aptrinsic.com"
-        raise SettingsError(message)
-    if address.username or address.query or address.fragment:
-        message = "api_url must hold neither a user name nor a query nor a fragment"
-        raise SettingsError(message)
-    return given.strip().rstrip("/").removesuffix("/v1").rstrip("/")  # type: ignore[no-any-return]
+    return given.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 def _is_loopback(host: str) -> bool:
-    return host == "localhost" or host.startswith("127.") or host == "::1"
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name, which may lead anywhere

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
 import time
 from functools import cached_property
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from singer_sdk import Tap
 from singer_sdk.helpers._classproperty import classproperty
-from singer_sdk.singerlib import Catalog
 
 from tap_gainsight_px import timestamps
 from tap_gainsight_px.api.rate_limit import RateLimit
 from tap_gainsight_px.api.transport import Transport
 from tap_gainsight_px.cancellation import Cancellation
-from tap_gainsight_px.catalog.custom_attributes import decode_attributes, with_attributes
-from tap_gainsight_px.catalog.event_tables import event_table_schema, event_table_specs
-from tap_gainsight_px.catalog.schemas import load_schema, with_unexpected
-from tap_gainsight_px.catalog.streams import STREAMS
-from tap_gainsight_px.config_checks import find_errors, find_warnings, from_environment
-from tap_gainsight_px.errors import RefusedError, SettingsError, ShortfallError, StreamsError
+from tap_gainsight_px.config_checks import (
+    find_errors,
+    find_warnings,
+    from_environment,
+    read_catalog,
+    read_config_file,
+    read_json_object,
+)
+from tap_gainsight_px.discovery import discover_schema, find_specs
+from tap_gainsight_px.errors import SettingsError, ShortfallError, StreamsError
 from tap_gainsight_px.output.message_writer import PageWriter
 from tap_gainsight_px.output.state import checked_state, read_bookmark
 from tap_gainsight_px.reading.ordered_pool import OrderedPool
-from tap_gainsight_px.reading.planner import Run, sample_events
+from tap_gainsight_px.reading.planner import Run
 from tap_gainsight_px.records.page import Slice
 from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings
 from tap_gainsight_px.stream import PxStream
@@ -81,11 +82,11 @@ class TapGainsightPx(Tap):
         # A setting that is null is one that is not set.
         self._config = {name: value for name, value in self._config.items() if value is not None}
         self.append_builtin_config(self.config_jsonschema)
-        found = find_errors(self._config, self.config_jsonschema, key_required=raise_errors)
+        found = find_errors(
+            self._config, self.config_jsonschema, key_required=raise_errors, now=timestamps.now()
+        )
         if found:
             raise SettingsError(*found)
-        if raise_errors:
-            _ = self._settings  # what is wrong with two settings together shows here
         return []
 
     @classproperty
@@ -94,14 +95,12 @@ class TapGainsightPx(Tap):
         return from_environment(cls.config_jsonschema, cls._env_var_prefix)
 
     def _warn_of_settings(self) -> None:
-        """Say what has no effect: names that there are not, and a selection of nothing."""
-        for line in find_warnings(self._config, self.config_jsonschema, self.streams):
+        """Warn about unknown settings, unknown streams and an empty selection."""
+        selection = {name: stream.selected for name, stream in self.streams.items()}
+        entries = self.input_catalog.streams if self.input_catalog else []
+        cataloged = [entry.tap_stream_id for entry in entries]
+        for line in find_warnings(self._config, self.config_jsonschema, selection, cataloged):
             self.logger.warning("%s", line)
-        for entry in self.input_catalog.streams if self.input_catalog else []:
-            if entry.tap_stream_id not in self.streams:
-                self.logger.warning("The catalog has a stream %s, PX has not", entry.tap_stream_id)
-        if not any(stream.selected for stream in self.streams.values()):
-            self.logger.warning("No stream is selected, so there is nothing to read")
 
     @cached_property
     def _settings(self) -> Settings:
@@ -111,45 +110,21 @@ class TapGainsightPx(Tap):
 
     @cached_property
     def _specs(self) -> dict[str, StreamSpec]:
-        """The stream table, and the custom events that are to be streams of their own."""
-        specs = {spec.name: spec for spec in STREAMS}
-        names = self._config.get("custom_event_streams", [])
-        for spec in event_table_specs(specs["custom_events"], names):
-            specs[spec.name] = spec
-        return specs
+        return find_specs(self._config.get("custom_event_streams", []))
 
     def discover_streams(self) -> list[Stream]:
-        """Return one stream for each entry of the table."""
+        """Return all streams, each with the schema that the catalog gives it, or PX."""
         return [
             PxStream(self, spec, self._schema(spec), lambda: self._run)
             for spec in self._specs.values()
         ]
 
     def _schema(self, spec: StreamSpec) -> dict[str, Any]:
-        """Return the catalog's schema, or the one from the file with what only the API knows."""
         entry = self.input_catalog.get_stream(spec.name) if self.input_catalog else None
         if entry is not None and entry.schema.properties:
             return entry.schema.to_dict()
-        schema = with_unexpected(load_schema(spec.schema_name))
-        asks = spec.attributes_path is not None or spec.event_name is not None
-        if asks and not self._config.get("api_key"):
-            self.logger.warning("Without api_key, %s has fields without a type", spec.name)
-            return schema
-        try:
-            return self._ask_types(spec, schema)
-        except RefusedError as error:
-            if error.status not in {403, 404}:
-                raise
-            self.logger.warning("%s has fields without a type: %s", spec.name, error)
-            return schema
-
-    def _ask_types(self, spec: StreamSpec, schema: dict[str, Any]) -> dict[str, Any]:
-        if spec.attributes_path is not None:
-            attributes = self._run.get(spec.attributes_path, {}, decode_attributes)
-            return with_attributes(schema, attributes)
-        if spec.event_name is not None:
-            return event_table_schema(schema, sample_events(spec, self._run))
-        return schema
+        run = (lambda: self._run) if self._config.get("api_key") else None
+        return discover_schema(spec, run)
 
     # The run
 
@@ -238,7 +213,7 @@ class TapGainsightPx(Tap):
         """Read the files given with `--config`, later ones over earlier ones."""
         for path in value:
             if path != "ENV":
-                _read_json(_read_config(path), f"the configuration {path}")
+                read_config_file(path)
         return super().cb_config(ctx, param, value)
 
     @classmethod
@@ -258,8 +233,8 @@ class TapGainsightPx(Tap):
         cls.print_version(print_fn=cls.logger.info)
         tap = cls(
             config=config.config if config else {},
-            state=_read_json(state.read(), "the state file") if state else None,
-            catalog=_read_catalog(catalog.read()) if catalog else None,
+            state=read_json_object(state.read(), "the state file") if state else None,
+            catalog=read_catalog(catalog.read()) if catalog else None,
             parse_env_config=bool(config and config.parse_env),
             validate_config=True,
         )
@@ -278,33 +253,3 @@ class TapGainsightPx(Tap):
         timer.daemon = True
         timer.start()
         self._cancellation(f"stopped by {name}; run again with the last STATE to go on", exit_code)
-
-
-def _read_config(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        message = f"the configuration {path} cannot be read: {reason}"
-        raise SettingsError(message) from error
-
-
-def _read_catalog(text: str) -> Catalog:
-    content = _read_json(text, "the catalog file")
-    try:
-        return Catalog.from_dict({"streams": content["streams"]})
-    except Exception as error:  # the SDK checks nothing, so that anything can come of it
-        message = f"the catalog file is not a Singer catalog ({type(error).__name__}: {error})"
-        raise SettingsError(message) from error
-
-
-def _read_json(text: str, what: str) -> dict[str, Any]:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        message = f"{what} is not JSON: {error}"
-        raise SettingsError(message) from error
-    if not isinstance(content, dict):
-        message = f"{what} must hold a JSON object"
-        raise SettingsError(message)
-    return content

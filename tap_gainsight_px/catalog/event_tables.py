@@ -8,10 +8,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.catalog.schemas import UNEXPECTED
-from tap_gainsight_px.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from tap_gainsight_px.catalog.spec import StreamSpec
 
@@ -48,30 +47,27 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def event_table_specs(custom_events: StreamSpec, event_names: Sequence[str]) -> list[StreamSpec]:
+def event_stream_name(event_name: str) -> str:
+    """Return the name of the stream that holds the custom events of one name."""
+    return "custom_event_" + re.sub(r"\W+", "_", event_name.strip().lower()).strip("_")
+
+
+def event_table_specs(custom_events: StreamSpec, event_names: Iterable[str]) -> list[StreamSpec]:
     """Return one stream for each event name.
 
     Args:
         custom_events: The stream of all custom events.
-        event_names: Names as PX has them.
-
-    Raises:
-        SettingsError: Two names lead to one stream name, or one has a character that no filter of
-            the API can hold.
+        event_names: Names as PX has them, no two of which lead to the same stream name.
     """
-    specs: dict[str, StreamSpec] = {}
-    for event_name in event_names:
-        if ";" in event_name:
-            message = f"custom_event_streams: no filter of the API can hold the ; in {event_name!r}"
-            raise SettingsError(message)
-        name = "custom_event_" + re.sub(r"\W+", "_", event_name.strip().lower()).strip("_")
-        if name in specs:
-            message = f"custom_event_streams: {event_name!r} leads to {name}, like another name"
-            raise SettingsError(message)
-        specs[name] = replace(
-            custom_events, name=name, schema_file=custom_events.name, event_name=event_name
+    return [
+        replace(
+            custom_events,
+            name=event_stream_name(event_name),
+            schema_file=custom_events.name,
+            event_name=event_name,
         )
-    return list(specs.values())
+        for event_name in event_names
+    ]
 
 
 def event_table_schema(schema: dict[str, Any], sample: Iterable[dict[str, Any]]) -> dict[str, Any]:

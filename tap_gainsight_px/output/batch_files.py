@@ -17,7 +17,6 @@ from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
-from singer_sdk.helpers._batch import BatchConfig
 from singer_sdk.singerlib.json import serialize_json
 
 from tap_gainsight_px.catalog.schemas import declared_type
@@ -27,43 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
-    from singer_sdk.helpers._batch import BaseBatchFileEncoding
+    from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
 
 PARQUET = "parquet"
 
-_NEEDED = {"encoding": "format", "storage": "root"}
 # What is of no one type among these becomes text.
 _ARROW_TYPES = {"integer": "int64", "number": "float64", "boolean": "bool_"}
-
-
-def batch_config_errors(setting: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with the setting `batch_config`, one line each."""
-    lines = [
-        f"batch_config.{part}.{name} is missing"
-        for part, name in _NEEDED.items()
-        if not (setting.get(part) or {}).get(name)
-    ]
-    size = setting.get("batch_size")
-    if size is not None and (type(size) is not int or size < 1):
-        lines.append(f"batch_config.batch_size must be a whole number of at least 1, not {size}")
-    if lines:
-        return lines
-    try:
-        batch_config = BatchConfig.from_dict(dict(setting))
-    except TypeError as error:  # a name that the SDK does not know
-        return [f"batch_config: {str(error).partition('() ')[2]}"]
-    try:
-        _ = batch_config.storage._root_path.fs  # noqa: SLF001 - to have its error now
-    except (ImportError, ValueError) as error:  # some schemes need packages of their own
-        return [f"batch_config.storage.root cannot be used: {error}"]
-    if batch_config.encoding.format != PARQUET:
-        return []
-    try:
-        import pyarrow.parquet  # noqa: F401, PLC0415 - not everybody has it
-    except ImportError:
-        line = "batch_config.encoding.format is parquet, which needs pyarrow: "
-        return [f"{line}pip install 'tap-gainsight-px[parquet]'"]
-    return []
 
 
 class BatchFiles:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tap_gainsight_px.catalog.spec import Granularity
 from tap_gainsight_px.reading.child_reader import ChildReader
@@ -33,7 +33,6 @@ logger = logging.getLogger(__name__)
 # Width of what one record sums up, and a moment at which one begins (weeks: a Monday), in ms.
 _STEPS = {Granularity.DAY: (DAY, 0), Granularity.WEEK: (7 * DAY, 4 * DAY)}
 
-_SAMPLE_DAYS = 190
 _FIRST_WINDOW = DAY
 
 
@@ -75,11 +74,11 @@ def plan_jobs(
             that an interrupted full table has read last.
     """
     bookmark = state.bookmark
-    reader = _make_reader(spec, decode, run)
+    reader = make_reader(spec, decode, run)
     time_range = spec.time_range
     if spec.parent is not None:
         parent = run.specs[spec.parent.stream]
-        parents = _make_reader(parent, PageDecoder(parent, {}), run)
+        parents = make_reader(parent, PageDecoder(parent, {}), run)
         ranges = _ranges(spec, time_range, run.settings, bookmark) if time_range else None
         after = state.position if ranges is None else None
         return [ChildReader(reader, parents, spec.parent).job(ranges, after)]
@@ -100,26 +99,8 @@ def plan_jobs(
     ]
 
 
-def sample_events(spec: StreamSpec, run: Run) -> list[dict[str, Any]]:
-    """Return some real events of one name: a page of those of the last 190 days."""
-    assert spec.time_range is not None  # noqa: S101 - every event stream has one
-    reader = _make_reader(spec, PageDecoder(replace(spec, event_name=None), {}), run)
-    end = run.settings.run_start
-    rows = reader.sample(Window(end - _SAMPLE_DAYS * DAY, end), spec.time_range.time_formats[0])
-    records = [record for _, _, record in rows if isinstance(record, dict)]
-    found = [record for record in records if record.get("eventName") == spec.event_name]
-    if not found:
-        logger.warning(
-            "%s: PX has no custom event named %r in the last %d days, so its attributes have no "
-            "columns. Upper and lower case count",
-            spec.name,
-            spec.event_name,
-            _SAMPLE_DAYS,
-        )
-    return found
-
-
-def _make_reader(spec: StreamSpec, decode: PageDecoder, run: Run) -> WindowReader:
+def make_reader(spec: StreamSpec, decode: PageDecoder, run: Run) -> WindowReader:
+    """Return what reads windows of one stream."""
     return WindowReader(
         spec,
         run.get,

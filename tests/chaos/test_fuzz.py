@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_gainsight_px.api.transport import _decoded
-from tap_gainsight_px.catalog.custom_attributes import decode_attributes, with_attributes
 from tap_gainsight_px.catalog.schemas import load_schema, with_unexpected
 from tap_gainsight_px.catalog.streams import STREAMS
+from tap_gainsight_px.discovery import decode_attributes, with_attributes
 from tap_gainsight_px.errors import AnswerLostError, StateError
 from tap_gainsight_px.output.state import checked_state, read_bookmark
 from tap_gainsight_px.records.decoder import PageDecoder

@@ -179,15 +179,15 @@ def test_a_variable_of_the_wrong_type_is_one_line(tap: Program) -> None:
     assert_one_line(output, "TAP_GAINSIGHT_PX_PAGE_SIZE must be a whole number")
 
 
-def test_names_that_there_are_not_are_warned_of(sandbox: SandboxServer, tap: Program) -> None:
+def test_unknown_names_are_warned_of(sandbox: SandboxServer, tap: Program) -> None:
     """What has no effect is no reason to fail, but nobody means it."""
     catalog = discover(sandbox)
     entry_of(catalog, "users")["tap_stream_id"] = "usrs"
     output = tap.run(config=config(sandbox, pagesize=5), catalog=catalog)
     assert output.exit_code == 0, output.log
     for line in (
-        "There is no setting pagesize; is it page_size?",
-        "The catalog has a stream usrs, PX has not",
+        "Unknown setting pagesize; did you mean page_size?",
+        "The catalog names an unknown stream usrs",
         "No stream is selected",
     ):
         assert line in output.log

@@ -130,7 +130,7 @@ class FakeTime:
 def settings_for(url: str, *, timeout: float = 10, **config: Any) -> Settings:
     """Read a configuration as the tap does; the timeout may be a fraction of a second."""
     full = {"api_key": KEY, "api_url": url, "requests_per_second": 200, **config}
-    assert find_errors(full, SETTINGS_SCHEMA, key_required=True) == []
+    assert find_errors(full, SETTINGS_SCHEMA, key_required=True, now=now()) == []
     settings = Settings.from_config(full, run_start=now())
     return replace(settings, request_timeout_seconds=timeout)  # type: ignore[arg-type]
 

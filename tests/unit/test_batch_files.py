@@ -1,4 +1,4 @@
-"""BATCH files: what the setting may say, how files are named and packed, what is in a column."""
+"""BATCH files: how they are named and packed, and what is in a column."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ import pytest
 from singer_sdk.helpers._batch import BatchConfig
 
 from tap_gainsight_px.errors import TapError
-from tap_gainsight_px.output.batch_files import BatchFiles, batch_config_errors
-
-BATCH = {"encoding": {"format": "jsonl"}, "storage": {"root": "file:///tmp"}}
+from tap_gainsight_px.output.batch_files import BatchFiles
 
 
 def files(folder: Path, size: int = 10, **encoding: str) -> BatchConfig:
@@ -66,32 +64,6 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     batch = BatchFiles("tap", "things", files(tmp_path / "file", format="jsonl"), {})
     with pytest.raises(TapError, match=r"things: .* batch_config\.storage\.root file://"):
         list(batch.write([{"a": 1}]))
-
-
-@pytest.mark.parametrize(
-    ("setting", "lines"),
-    [
-        ({}, ["batch_config.encoding.format is missing", "batch_config.storage.root is missing"]),
-        ({"encoding": {"format": "jsonl"}}, ["batch_config.storage.root is missing"]),
-        *(
-            ({**BATCH, "batch_size": size}, ["batch_config.batch_size must be a whole number"])
-            for size in (0, -1, 1.5, "7", True)
-        ),
-        ({**BATCH, "batch_size": None}, []),
-        ({**BATCH, "batch_size": 1}, []),
-        ({**BATCH, "batchsize": 5}, ["batch_config: got an unexpected keyword argument"]),
-        ({**BATCH, "storage": {"root": "px://a"}}, ["batch_config.storage.root cannot be used"]),
-        ({**BATCH, "storage": {"root": "s3://a"}}, ["batch_config.storage.root cannot be used"]),
-        (BATCH, []),
-    ],
-)
-def test_what_is_wrong_with_the_setting_is_told_before_anything_is_read(
-    setting: dict[str, Any], lines: list[str]
-) -> None:
-    """By the name of the part that is wrong. What S3 needs is not among what tests need."""
-    found = batch_config_errors(setting)
-    assert len(found) == len(lines)
-    assert all(one.startswith(line) for one, line in zip(found, lines, strict=True))
 
 
 def test_half_a_character_becomes_the_sign_for_a_lost_one(tmp_path: Path) -> None:

@@ -9,37 +9,64 @@ import pytest
 from tap_gainsight_px.config_checks import find_errors, find_warnings, from_environment
 from tap_gainsight_px.errors import SettingsError
 from tap_gainsight_px.settings import SETTINGS_SCHEMA
+from tap_gainsight_px.timestamps import parse
 
-STREAMS = ["users", "accounts", "custom_events"]
+STREAMS = {"users": True, "accounts": False, "custom_events": False}
+BATCH = {"encoding": {"format": "jsonl"}, "storage": {"root": "file:///tmp"}}
+NOW = parse("2026-03-01T12:00:00.500Z")
+
+
+def errors_in(config: dict[str, Any], *, key_required: bool = True) -> list[str]:
+    """Return the errors of a configuration."""
+    return find_errors(config, SETTINGS_SCHEMA, key_required=key_required, now=NOW)
 
 
 def test_every_wrong_setting_is_told_at_once() -> None:
     """Nobody wants to correct a configuration one run at a time."""
     wrong = {"api_key": "k", "page_size": 0, "region": "MARS", "window_days": 500}
-    assert len(find_errors(wrong, SETTINGS_SCHEMA, key_required=True)) == 3
+    assert len(errors_in(wrong)) == 3
+
+
+def test_settings_that_are_wrong_in_their_value_are_told_together_too() -> None:
+    """The key, the address, the dates and the names of events do not wait for one another."""
+    wrong: dict[str, Any] = {
+        "api_key": " ",
+        "api_url": "ftp://px.test",
+        "user_agent": "ü",
+        "start_date": "soon",
+        "end_date": "later",
+        "custom_event_streams": ["a;b"],
+        "batch_config": {},
+    }
+    names = wrong.keys() - {"batch_config"}
+    assert {line.split()[0].rstrip(":") for line in errors_in(wrong)} == {
+        *names,
+        "batch_config.encoding.format",
+        "batch_config.storage.root",
+    }
 
 
 def test_a_missing_key_is_an_error_only_where_it_is_needed() -> None:
     """Discovery can do without a key, a sync cannot."""
-    (line,) = find_errors({}, SETTINGS_SCHEMA, key_required=True)
+    (line,) = errors_in({})
     assert line.startswith("api_key is missing: give it")
-    assert find_errors({}, SETTINGS_SCHEMA, key_required=False) == []
+    assert errors_in({}, key_required=False) == []
 
 
 @pytest.mark.parametrize("wrong", [12345678, ["s3cr3t"], {"key": "s3cr3t"}])
 def test_the_key_is_in_no_error_even_when_it_is_of_the_wrong_type(wrong: object) -> None:
     """Errors are logged, and logs are read by many."""
-    (line,) = find_errors({"api_key": wrong}, SETTINGS_SCHEMA, key_required=True)
+    (line,) = errors_in({"api_key": wrong})
     assert line == "api_key must be text"
 
 
 @pytest.mark.parametrize(
     ("config", "line"),
     [
-        ({"pagesize": 5}, "There is no setting pagesize; is it page_size?"),
-        ({"colour": "red"}, "There is no setting colour"),
-        ({"stream_maps": {"usrs": None}}, "stream_maps: there is no stream usrs; is it users?"),
-        ({"stream_maps": {"a": {"__source__": "b"}}}, "stream_maps: there is no stream b"),
+        ({"pagesize": 5}, "Unknown setting pagesize; did you mean page_size?"),
+        ({"colour": "red"}, "Unknown setting colour"),
+        ({"stream_maps": {"usrs": None}}, "stream_maps: unknown stream usrs; did you mean users?"),
+        ({"stream_maps": {"a": {"__source__": "b"}}}, "stream_maps: unknown stream b"),
     ],
 )
 def test_what_has_no_effect_is_named(config: dict[str, Any], line: str) -> None:
@@ -58,10 +85,47 @@ def test_what_has_no_effect_is_named(config: dict[str, Any], line: str) -> None:
         {"users": {"__alias__": "people"}},
     ],
 )
-def test_stream_maps_that_find_their_stream_are_no_oddity(stream_maps: Any) -> None:
+def test_stream_maps_that_find_their_stream_are_no_mistake(stream_maps: Any) -> None:
     """By its name, by a pattern, or as the source of another."""
     schema: dict[str, Any] = {"properties": {"stream_maps": {}}}
     assert list(find_warnings({"stream_maps": stream_maps}, schema, STREAMS)) == []
+
+
+def test_unknown_streams_and_an_empty_selection_are_named() -> None:
+    """A catalog made for another tap reads nothing, and the run ends well."""
+    nothing = dict.fromkeys(STREAMS, False)
+    schema: dict[str, Any] = {"properties": {}}
+    assert list(find_warnings({}, schema, nothing, ["users", "usrs"])) == [
+        "The catalog names an unknown stream usrs; did you mean users?",
+        "No stream is selected, so there is nothing to read",
+    ]
+    assert list(find_warnings({}, schema, STREAMS, ["users"])) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "lines"),
+    [
+        ({}, ["batch_config.encoding.format is missing", "batch_config.storage.root is missing"]),
+        ({"encoding": {"format": "jsonl"}}, ["batch_config.storage.root is missing"]),
+        *(
+            ({**BATCH, "batch_size": size}, ["batch_config.batch_size must be a whole number"])
+            for size in (0, -1, 1.5, "7", True)
+        ),
+        ({**BATCH, "batch_size": None}, []),
+        ({**BATCH, "batch_size": 1}, []),
+        ({**BATCH, "batchsize": 5}, ["batch_config: got an unexpected keyword argument"]),
+        ({**BATCH, "storage": {"root": "px://a"}}, ["batch_config.storage.root cannot be used"]),
+        ({**BATCH, "storage": {"root": "s3://a"}}, ["batch_config.storage.root cannot be used"]),
+        (BATCH, []),
+    ],
+)
+def test_a_batch_config_that_cannot_work_is_told_before_anything_is_read(
+    setting: dict[str, Any], lines: list[str]
+) -> None:
+    """By the name of the part that is wrong. What S3 needs is not among what tests need."""
+    found = errors_in({"api_key": "k", "batch_config": setting})
+    assert len(found) == len(lines)
+    assert all(one.startswith(line) for one, line in zip(found, lines, strict=True))
 
 
 def test_variables_that_cannot_be_read_are_all_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ NOW = parse("2026-03-01T12:00:00.500Z")
 def read(**config: Any) -> Settings:
     """Read a configuration the way the tap does."""
     full = {"api_key": "secret-key", **config}
-    found = find_errors(full, SETTINGS_SCHEMA, key_required=True)
+    found = find_errors(full, SETTINGS_SCHEMA, key_required=True, now=NOW)
     if found:
         raise SettingsError(*found)
     return Settings.from_config(full, run_start=NOW)
@@ -60,6 +60,11 @@ def test_a_key_is_all_that_is_needed() -> None:
         ({"api_url": "api.aptrinsic.com"}, "api_url must be an address like https://"),
         ({"api_url": "ftp://api.aptrinsic.com"}, "api_url must be an address like https://"),
         ({"api_url": "https://me:pw@api.aptrinsic.com"}, "neither a user name"),
+        ({"api_url": "https://:pw@api.aptrinsic.com"}, "neither a user name"),
+        ({"api_url": "  "}, "api_url must be an address like https://"),
+        ({"api_url": "https://px.test:port"}, "api_url is no address: Port could not be cast"),
+        ({"api_url": "https://[::1"}, "api_url is no address: Invalid IPv6 URL"),
+        ({"start_date": ""}, "start_date: '' is not an ISO-8601 date"),
         ({"api_key": "  "}, "api_key is empty"),
         ({"api_key": "clé"}, "api_key holds characters"),
         ({"user_agent": "a\nb"}, "user_agent holds characters that no HTTP header can carry"),
@@ -69,6 +74,8 @@ def test_a_key_is_all_that_is_needed() -> None:
         ({"skip_forbidden_streams": "no"}, "skip_forbidden_streams must be true or false"),
         ({"custom_event_streams": "a"}, "custom_event_streams must be a list, not 'a'"),
         ({"custom_event_streams": [1]}, "custom_event_streams.0 must be text, not 1"),
+        ({"custom_event_streams": ["a;b"]}, "no filter of the API can hold the ; in 'a;b'"),
+        ({"custom_event_streams": ["a b", "A-B"]}, "'A-B' leads to custom_event_a_b, like another"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_rule(config: dict[str, Any], line: str) -> None:
@@ -112,6 +119,9 @@ def test_a_trailing_version_of_the_address_is_cut_off(given: str) -> None:
         ("https://px.example.com", False),
         ("http://127.0.0.1:8080", False),
         ("http://localhost:8080", False),
+        ("http://[::1]:8080", False),
+        ("http://127.evil.invalid", True),
+        ("http://127.0.0.1.evil.invalid", True),
     ],
 )
 def test_a_key_in_the_clear_is_noticed(url: str, clear: bool) -> None:  # noqa: FBT001

@@ -1,4 +1,4 @@
-"""What an account's attributes are is told by the API, and becomes part of the schema."""
+"""Discovery: what PX says of an account's attributes becomes part of the schema."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tap_gainsight_px.catalog.custom_attributes import decode_attributes, with_attributes
+from tap_gainsight_px.discovery import decode_attributes, with_attributes
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
