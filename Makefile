@@ -28,7 +28,7 @@ endef
 
 # ---------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test lint format types layers unit tap properties contract sandbox e2e soak bench newest-sdk wheel lock clean python
+.PHONY: help demo demo-reset test lint docs format types layers unit tap properties contract sandbox e2e soak bench newest-sdk wheel lock clean python
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ lint: $(DEV) ## Lint and format check
 	@echo; echo "== lint"
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+
+docs: $(DEV) ## Write the generated tables of README.md and meltano.yml anew
+	@.venv/bin/python -m cogapp -r -I docs README.md meltano.yml
 
 format: $(DEV) ## Put the code in shape
 	@.venv/bin/ruff check --fix --exit-zero .

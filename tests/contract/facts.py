@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +28,3 @@ def schema_of(stream: str) -> dict[str, Any]:
     text = (SCHEMAS / f"{stream}.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
-
-
-def readme_rows(heading: str) -> list[list[str]]:
-    """Return the table rows under a second-level heading of the README that begin with a name.
-
-    A name stands in backticks; the table's head does not.
-    """
-    text = (PROJECT / "README.md").read_text(encoding="utf-8")
-    section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
-    assert section is not None, f"README.md has no heading '## {heading}'"
-    lines = [line for line in section.group(1).splitlines() if line.startswith("| `")]
-    cells = [re.split(r"(?<!\\)\|", line.strip().strip("|")) for line in lines]
-    return [[cell.strip() for cell in row] for row in cells]
-
-
-def names_in(cell: str) -> list[str]:
-    """Return what stands in backticks in a cell, in its order."""
-    return re.findall(r"`([^`]+)`", cell)

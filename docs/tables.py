@@ -1,0 +1,124 @@
+"""Tables of README.md and meltano.yml, made from the code by cog: run `make docs` after a change.
+
+The settings come from `settings.py`, the streams from the stream table.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tap_gainsight_px.catalog.streams import STREAMS
+from tap_gainsight_px.settings import SETTINGS_SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tap_gainsight_px.catalog.spec import StreamSpec
+
+# What Meltano's interface shows for a value.
+_OPTION_LABELS = {
+    "US": "United States",
+    "EU": "Europe",
+    "US2": "United States 2",
+    "pass": "Pass on",
+    "report": "Leave out and report",
+}
+
+
+def settings_table() -> str:
+    """Return the README's table of settings."""
+    rows = []
+    for name, field in SETTINGS_SCHEMA["properties"].items():
+        default = field.get("default")
+        shown = default if isinstance(default, str) else json.dumps(default)
+        required = "Required. " if name in SETTINGS_SCHEMA["required"] else ""
+        rows.append(
+            (f"`{name}`", "—" if default is None else f"`{shown}`", required + field["description"])
+        )
+    return _table(("setting", "default", "meaning"), rows)
+
+
+def streams_table() -> str:
+    """Return the README's table of streams."""
+    rows = (
+        (
+            f"`{spec.name}`",
+            f"`{spec.path}`",
+            ", ".join(f"`{key}`" for key in spec.primary_keys),
+            how_it_is_read(spec),
+        )
+        for spec in STREAMS
+    )
+    return _table(("stream", "endpoint", "key", "how it is read"), rows)
+
+
+def how_it_is_read(spec: StreamSpec) -> str:
+    """Return in a few words how a stream is read."""
+    time_range = spec.time_range
+    granularity = time_range and time_range.granularity
+    text = "full table"
+    if time_range is not None:
+        text = f"incremental by `{spec.replication_key}`"
+        if granularity:
+            text += f": sums of each {granularity.value}"
+        elif time_range.full_table_is_whole:
+            text += ", first sync whole"
+        else:
+            text += f", windows of at most {time_range.max_days} days"
+    if spec.parent is not None:
+        text += f", one request for each of `{spec.parent.stream}`"
+        text += f" and each {granularity.value}" if granularity else ""
+    return text if spec.selected_by_default else f"{text}; not selected by default"
+
+
+def number_of_streams() -> int:
+    """Return how many streams there are, custom events as tables aside."""
+    return len(STREAMS)
+
+
+def meltano_settings(indent: int) -> str:
+    """Return the settings as `meltano.yml` lists them.
+
+    Args:
+        indent: How many spaces stand before each line.
+    """
+    fields = SETTINGS_SCHEMA["properties"].items()
+    lines = [line for name, field in fields for line in _meltano_setting(name, field)]
+    return "\n".join(" " * indent + line for line in lines)
+
+
+def _meltano_setting(name: str, field: dict[str, Any]) -> Iterator[str]:
+    yield f"- name: {name}"
+    yield f"  label: {_yaml(field['title'])}"
+    yield f"  kind: {_meltano_kind(field)}"
+    if "default" in field:
+        yield f"  value: {_yaml(field['default'])}"
+    if "enum" in field:
+        yield "  options:"
+    for value in field.get("enum", []):
+        yield f"  - {{label: {_yaml(_OPTION_LABELS.get(value, value))}, value: {_yaml(value)}}}"
+    if field.get("secret"):
+        yield "  sensitive: true"
+    yield f"  description: {_yaml(field['description'])}"
+
+
+def _meltano_kind(field: dict[str, Any]) -> str:
+    if "enum" in field:
+        return "options"
+    if field.get("format") == "date-time":
+        return "date_iso8601"
+    (kind,) = [one for one in field["type"] if one != "null"]
+    return str(kind)
+
+
+def _yaml(value: Any) -> str:
+    # JSON is YAML, whatever stands in a text.
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
