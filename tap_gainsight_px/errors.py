@@ -24,6 +24,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tap_gainsight_px.redaction import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -36,19 +38,18 @@ class TapError(Exception):
     """Whether it concerns the run as a whole, so that no other stream can be read after it."""
 
     def __init__(self, message: str) -> None:
-        """Keep the line; `message` must not hold the API key."""
-        super().__init__(message)
-        self.message = message
+        """Keep the line, without secrets and control characters whoever wrote them."""
+        self.message = one_line(message)
+        super().__init__(self.message)
         self.subject = ""
 
     def during(self, subject: str) -> None:
         """Say what was being read (a stream and its time range), unless already known."""
-        self.subject = self.subject or subject
+        self.subject = self.subject or one_line(subject)
 
     def __str__(self) -> str:
         """Return the line for the user, without a line break."""
-        line = f"{self.subject}: {self.message}" if self.subject else self.message
-        return " ".join(line.split())
+        return f"{self.subject}: {self.message}" if self.subject else self.message
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -62,9 +63,9 @@ class SettingsError(TapError):
     ends_run = True
 
     def __init__(self, *lines: str) -> None:
-        """Keep the lines; none may hold a secret."""
+        """Keep the lines."""
         super().__init__("; ".join(lines))
-        self._lines = lines
+        self._lines = tuple(map(one_line, lines))
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -110,7 +111,7 @@ class RequestError(TapError):
         self.ends_run = status is None or status in {401, 429} or 300 <= status < 400  # noqa: PLR2004
         self.path = path
         self.status = status
-        self.api_message = api_message
+        self.api_message = one_line(api_message)
 
 
 class RefusedError(RequestError):

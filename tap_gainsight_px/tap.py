@@ -31,6 +31,7 @@ from tap_gainsight_px.output.state import checked_state, read_bookmark
 from tap_gainsight_px.reading.ordered_pool import OrderedPool
 from tap_gainsight_px.reading.planner import Run
 from tap_gainsight_px.records.page import Slice
+from tap_gainsight_px.redaction import hide, hide_address
 from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings
 from tap_gainsight_px.stream import PxStream
 
@@ -81,6 +82,8 @@ class TapGainsightPx(Tap):
         """
         # A setting that is null is one that is not set.
         self._config = {name: value for name, value in self._config.items() if value is not None}
+        hide(str(self._config.get("api_key", "")).strip())
+        hide_address(str(self._config.get("api_url", "")))
         self.append_builtin_config(self.config_jsonschema)
         found = find_errors(
             self._config, self.config_jsonschema, key_required=raise_errors, now=timestamps.now()

@@ -18,13 +18,13 @@ from tap_gainsight_px.timestamps import DAY, EARLIEST, floor_second, to_iso
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tap_gainsight_px.api.transport import Get
     from tap_gainsight_px.cancellation import Cancellation
     from tap_gainsight_px.catalog.spec import StreamSpec, TimeRange
     from tap_gainsight_px.errors import TapError
     from tap_gainsight_px.output.state import StreamState
     from tap_gainsight_px.reading.ordered_pool import More, OrderedPool
     from tap_gainsight_px.reading.progress import StreamProgress
-    from tap_gainsight_px.reading.window_reader import Get
     from tap_gainsight_px.records.page import Slice
     from tap_gainsight_px.settings import Settings
 

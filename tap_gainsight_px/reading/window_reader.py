@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from tap_gainsight_px.catalog.spec import StreamSpec, TimeFormat
 from tap_gainsight_px.errors import (
@@ -35,32 +35,15 @@ from tap_gainsight_px.records.page import Slice
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tap_gainsight_px.api.transport import Params
+    from tap_gainsight_px.api.transport import Get, Params
     from tap_gainsight_px.records.decoder import PageDecoder
     from tap_gainsight_px.records.page import Page, Row
-
-T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
 _PARTS_AROUND_A_BURST = 16
 # Answers to a scrollId that the API no longer knows; which one PX gives is not documented.
 _SCROLL_GONE = frozenset({400, 404, 410})
-
-
-class Get(Protocol):
-    """Sends a GET request and decodes its answer."""
-
-    def __call__(
-        self,
-        path: str,
-        params: Params,
-        decode: Callable[[bytes], T],
-        *,
-        repeatable: bool = True,
-        on_lost: Callable[[], None] | None = None,
-    ) -> T:
-        """Return the decoded answer; raise `RequestError` for one that cannot be had."""
 
 
 class WindowReader:

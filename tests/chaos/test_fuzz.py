@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_gainsight_px.api.transport import _decoded
+from tap_gainsight_px.api.responses import decoded
 from tap_gainsight_px.catalog.schemas import load_schema, with_unexpected
 from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.discovery import decode_attributes, with_attributes
@@ -93,7 +93,7 @@ def test_a_deep_answer_is_refused(which: Any, depth: int) -> None:
     """Brackets without end exhaust no stack: whoever asked takes the answer for a lost one."""
     for body in (b"[" * depth, b"[" * depth + b"]" * depth + b"}]}"):
         with pytest.raises(AnswerLostError):
-            _decoded("/v1/any", 200, b'{"results":[{"x":' + body + b"!", which[2])
+            decoded("/v1/any", 200, b'{"results":[{"x":' + body + b"!", which[2])
 
 
 @settings(max_examples=300)

@@ -152,6 +152,61 @@ def test_no_log_line_and_no_traceback_holds_the_key(
     assert KEY not in repr(transport)
 
 
+HARD_KEY = 'a+b/c="d"&<e>9f'
+
+SPELLINGS = {
+    "json": 'a+b/c=\\"d\\"&<e>9f',
+    "gson": 'a+b/c\\u003d\\"d\\"\\u0026\\u003ce\\u003e9f',
+    "upper": "a\\u002Bb\\/c\\u003D\\u0022d\\u0022&<e>9f",
+    "url": "a%2Bb%2Fc%3D%22d%22%26%3Ce%3E9f",
+    "twice": "a%252Bb%252fc%253d%2522d%2522%2526%253Ce%253E9f",
+    "html": "a+b/c=&quot;d&#34;&amp;&lt;e&#x3E;9f",
+    "plain": HARD_KEY,
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize(
+    "where", ["json", "text", "bad header", "status line", "location", "decoder"]
+)
+def test_the_key_is_recognised_in_every_spelling(
+    spelling: str, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Servers, proxies and libraries quote it as their format demands."""
+    caplog.set_level(logging.DEBUG)
+    quoted = SPELLINGS[spelling]
+    answer = {
+        "json": http(400, b'{"message": "bad key ' + quoted.replace('"', "'").encode() + b'"}'),
+        "text": http(503, b"bad key " + quoted.encode()),
+        "bad header": b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n" + quoted.encode() + b"\r\n\r\n",
+        "status line": b"HTTP/1.1 " + quoted.encode() + b"\r\n\r\n",
+        "location": http(302, Location=f"https://{quoted}.test/"),
+        "decoder": http(200, quoted.encode()),
+    }[where]
+
+    def decode(body: bytes) -> None:
+        raise ValueError(body.decode())
+
+    with (
+        RawServer(lambda n: answer if n == 1 else http(404)) as server,
+        pytest.raises(TapError) as caught,
+    ):
+        transport_to(server.url, api_key=HARD_KEY).get(PATH, {}, decode, repeatable=False)
+    said = "".join(traceback.format_exception(caught.value)) + caplog.text
+    assert quoted not in said
+    assert HARD_KEY not in said
+
+
+def test_a_message_that_is_cut_short_does_not_end_in_half_a_key() -> None:
+    """The part of it that is left would not be recognised."""
+    with (
+        RawServer(lambda _: refusal(400, "x" * 290 + KEY)) as server,
+        pytest.raises(RefusedError) as caught,
+    ):
+        transport_to(server.url).get(PATH, {}, users)
+    assert KEY[:4] not in str(caught.value)
+
+
 def assert_no_key(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
     """Check the error, what led to it, and the log."""
     assert KEY not in str(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time as real_time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings
 from tap_gainsight_px.timestamps import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from typing_extensions import Self
 
@@ -41,11 +42,12 @@ class Request:
 class RawServer:
     """Sends exactly the bytes that a test wants, and keeps what came in."""
 
-    def __init__(self, answer: Callable[[int], bytes | None]) -> None:
+    def __init__(self, answer: Callable[[int], bytes | Iterator[bytes] | None]) -> None:
         """Listen on a free port.
 
         Args:
-            answer: Gives the bytes for the nth request (from 1); None closes the connection.
+            answer: Gives the bytes for the nth request (from 1), at once or piece by piece; None
+                closes the connection.
         """
         self._answer = answer
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -91,7 +93,8 @@ class RawServer:
                 answer = self._answer(count)
                 if answer is None:
                     return
-                connection.sendall(answer)
+                for piece in [answer] if isinstance(answer, bytes) else answer:
+                    connection.sendall(piece)
 
 
 def http(status: int, body: bytes = b"", **headers: str) -> bytes:
@@ -140,13 +143,14 @@ def transport_to(
     time: FakeTime | None = None,
     *,
     wait: Callable[[float], None] | None = None,
+    clock: Callable[[], float] = real_time.monotonic,
     **config: Any,
 ) -> Transport:
     """Set up a transport that does not really wait."""
     time = time or FakeTime()
     settings = settings_for(url, **config)
     limit = RateLimit(settings.requests_per_second, clock=time.clock, wait=time.wait)
-    return Transport(settings, limit, wait or time.wait)
+    return Transport(settings, limit, wait or time.wait, clock=clock)
 
 
 def users(body: bytes) -> list[dict[str, Any]]:
