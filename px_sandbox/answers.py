@@ -70,6 +70,10 @@ class Answers:
         for fault, wrong in _WRONG_SINGLES.items():
             if fault in strikes:
                 body = wrong.replace(b"{}", body, 1)
+        if "several_rows" in strikes:
+            count = strikes["several_rows"].setting("count")
+            rows = [encode({**decode(body), "row": number}) for number in range(count)]
+            body = b"[" + b",".join(rows) + b"]"
         return Answer(status, body)
 
     def _scroll_page(self, endpoint: Endpoint, params: Params, strikes: Strikes) -> Answer:

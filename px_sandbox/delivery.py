@@ -30,6 +30,7 @@ _POLL_SECONDS = 0.02
 _MESSAGES = {
     "http_500": "Internal error",
     "http_503": "Service temporarily unavailable",
+    "bad_request": "The request cannot be understood",
     "key_revoked": "Invalid API key",
     "forbidden": "The API key has no permission for this call",
     "scroll_expired": "No search context found for this scrollId: it is unknown or has expired",
@@ -42,6 +43,7 @@ _STATUS = {
     "http_502": 502,
     "http_503": 503,
     "http_504": 504,
+    "bad_request": 400,
     "key_revoked": 401,
     "forbidden": 403,
     "scroll_expired": 404,
@@ -80,8 +82,9 @@ async def send_instead(
         return None, cut(request)
     if name == "html":
         return 200, await send(request, 200, _HTML, content_type="text/html")
-    if name == "empty_body":
-        return 200, await send(request, 200, b"")
+    if name in ("empty_body", "no_content"):
+        status = 200 if name == "empty_body" else 204
+        return status, await send(request, status, b"")
     if name == "redirect":
         # Another host name for the same place: shows whether the client hands its key over.
         location = rule.setting("location") or f"http://localhost:{own_port}{request.path_qs}"

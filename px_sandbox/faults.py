@@ -61,6 +61,7 @@ FAULTS: dict[str, Fault] = {
     "key_revoked": Fault(
         "401 as for a wrong key; use with nth and times: null", "instead", loses_answer=True
     ),
+    "bad_request": Fault("400 with a JSON error", "instead", loses_answer=True),
     "forbidden": Fault("403 as for a key without permission", "instead", loses_answer=True),
     "scroll_expired": Fault(
         "404: the scroll has expired, and stays so", "instead", loses_answer=True
@@ -71,9 +72,15 @@ FAULTS: dict[str, Fault] = {
         loses_answer=True,
         settings={"location": None},
     ),
+    "no_content": Fault("204: nothing to tell", "instead", loses_answer=True),
     "html": Fault("200 with an HTML page", "instead", loses_answer=True),
     "empty_body": Fault("200 with no body", "instead", loses_answer=True),
     "list_instead_of_object": Fault("the answer wrapped in a list", "shape", loses_answer=True),
+    "several_rows": Fault(
+        "a single answer as a bare list of count rows, each with its number as row",
+        "shape",
+        settings={"count": 3},
+    ),
     "records_key_missing": Fault("no records key in the answer", "shape", loses_answer=True),
     "records_not_a_list": Fault("the records key holds an object", "shape", loses_answer=True),
     "records_null": Fault("the records key holds null", "shape", loses_answer=True),

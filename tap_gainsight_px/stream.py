@@ -88,9 +88,9 @@ class PxStream(Stream):
             yield from super()._sync_records(context, write_messages=write_messages)
             return
         with (
+            self._reading() as progress,
             self.get_record_counter() as counter,
             self.get_sync_timer() as timer,
-            self._reading() as progress,
         ):
             counter.with_context({})
             timer.with_context({})
@@ -113,7 +113,7 @@ class PxStream(Stream):
             for stream, schema in schemas.items()
         }
         held: list[Slice] = []
-        with self.get_batch_counter() as counter, self._reading() as progress:
+        with self._reading() as progress, self.get_batch_counter() as counter:
             for slice_ in progress.slices:
                 held.append(slice_)
                 if sum(len(one.rows) for one in held) >= batch_config.batch_size:

@@ -116,6 +116,10 @@ class Parent:
     empty_documented: bool = False
 
 
+ALL_FIELDS = ("*",)
+"""`row_id_of` a record that is one with another only if all of their fields are equal."""
+
+
 @dataclass(frozen=True)
 class StreamSpec:
     """One stream: one endpoint, the key of its records and the way it is read.
@@ -130,7 +134,9 @@ class StreamSpec:
         primary_keys: Key of a record.
         replication_key: Field that incremental syncs go by; None for a full table.
         row_id_of: Fields that tell the records of this stream apart but may be missing, which no
-            database takes in a key. A digest of them is put into the record as `rowId`.
+            database takes in a key. A digest of them is put into the record as `rowId`. For
+            sums, whose numbers grow until their range is over, these are the fields summed by;
+            `ALL_FIELDS` where only all fields together tell two records apart.
         params: Parameters of every request.
         time_range: How a stretch of time is asked for; None when the endpoint has no range.
         event_name: Only custom events of this name, with their attributes as fields of their own.
@@ -219,7 +225,8 @@ def check_table(specs: Sequence[StreamSpec]) -> tuple[StreamSpec, ...]:
             raise SpecError(spec.name, "two entries have this name")
     for spec in specs:
         fields = _declared_fields(spec)
-        for name in (*spec.primary_keys, *spec.row_id_of):
+        row_id_of = () if spec.row_id_of == ALL_FIELDS else spec.row_id_of
+        for name in (*spec.primary_keys, *row_id_of):
             if name not in fields:
                 raise SpecError(spec.name, f"its schema file lacks {name}")
         key = spec.replication_key

@@ -8,6 +8,7 @@ itself or its file.
 from __future__ import annotations
 
 from tap_gainsight_px.catalog.spec import (
+    ALL_FIELDS,
     Granularity,
     Paging,
     Parent,
@@ -162,12 +163,7 @@ STREAMS: tuple[StreamSpec, ...] = check_table(
             paging=Paging.SCROLL,
             page_size_max=1_000,
             primary_keys=("engagementId", "triggeredDate", "rowId"),
-            row_id_of=(
-                "propertyKey",
-                "viewedByUser",
-                "priorityRule",
-                "otherQualifiedEngagementNames",
-            ),
+            row_id_of=ALL_FIELDS,
             replication_key="triggeredDate",
             time_range=TimeRange("triggeredDate", params=RangeParams.RANGE, max_days=180),
         ),

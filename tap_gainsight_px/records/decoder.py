@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET
 
 from tap_gainsight_px.catalog.event_tables import lift_attributes
+from tap_gainsight_px.catalog.spec import ALL_FIELDS
 from tap_gainsight_px.records.coercion import Coercion, whole_number
 from tap_gainsight_px.records.page import Lines, Page
 from tap_gainsight_px.records.typed import RecordType
@@ -114,8 +115,10 @@ class PageDecoder:
     def _decode(self, body: bytes, context_fields: Mapping[str, Any]) -> Page:
         records_key = self._spec.records_key
         answer = _parse_json(body)
+        if answer is None and self._spec.parent is not None:
+            return Page([])  # nothing to tell about this parent, as with 204
         if not isinstance(answer, dict):
-            answer = {} if records_key else {"": answer}
+            answer = {} if records_key else {"": self._as_one(answer)}
         elif records_key is None:
             answer = {"": [answer]}
         total_hits = answer.get("totalHits")
@@ -138,8 +141,22 @@ class PageDecoder:
             is_last=is_last if isinstance(is_last, bool) else None,
         )
 
+    def _as_one(self, answer: Any) -> Any:
+        """Return a bare list as the records it stands for.
+
+        Where the parent alone is the key, there can be one record for it, and a loader would keep
+        only the last of several rows. So they go into one record, under `body.items`.
+        """
+        parent = self._spec.parent
+        if parent is None or self._spec.primary_keys != (parent.name,):
+            return answer
+        is_several = isinstance(answer, list) and len(answer) > 1
+        return [{"body": {"items": answer}}] if is_several else answer
+
     def _row(self, record: dict[str, Any], context_fields: Mapping[str, Any]) -> Row:
         spec = self._spec
+        # All fields: as they came, whatever is made of them here.
+        row_id = _digest(record) if spec.row_id_of == ALL_FIELDS else ""
         date = None if spec.replication_key is None else _to_ms(record.get(spec.replication_key))
         if spec.event_name is not None:
             lift_attributes(record)
@@ -149,7 +166,7 @@ class PageDecoder:
             if record.get(name) is None:
                 record[name] = value
         if spec.row_id_of:
-            record["rowId"] = _digest([record.get(name) for name in spec.row_id_of])
+            record["rowId"] = row_id or _digest([record.get(name) for name in spec.row_id_of])
         values: tuple[Any, ...] = tuple(record.get(name) for name in spec.primary_keys)
         if None in values:
             # Without a key only the whole record tells it from another one.

@@ -43,6 +43,8 @@ def walk(client: Client, **params: Any) -> list[str]:
         ("http_502", 502),
         ("http_503", 503),
         ("http_504", 504),
+        ("no_content", 204),
+        ("bad_request", 400),
         ("key_revoked", 401),
         ("forbidden", 403),
         ("scroll_expired", 404),
@@ -186,6 +188,14 @@ def test_shapes_go_wrong_for_single_answers_too(world: World, client: Client) ->
         client.sandbox.misbehave({"rules": [{"fault": fault}]})
         got.append(client.json(path))
     assert got == [[{"id": "s"}], None, "unexpected"]
+
+
+def test_a_single_answer_may_come_as_several_rows(world: World, client: Client) -> None:
+    """A bare list, in which each row is another one."""
+    world.put("subscription", {"id": "s"})
+    client.sandbox.misbehave({"rules": [{"fault": "several_rows", "count": 2}]})
+    rows = client.json("/v1/admin/subscription")
+    assert rows == [{"id": "s", "row": 0}, {"id": "s", "row": 1}]
 
 
 def test_a_redirect_leads_to_another_host_name(client: Client) -> None:
