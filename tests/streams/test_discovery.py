@@ -32,7 +32,7 @@ def sandbox() -> Iterator[SandboxServer]:
         yield server
 
 
-def test_discovery_lists_exactly_the_32_streams(sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_discovery_lists_exactly_the_readable_streams(sandbox: SandboxServer, tmp_path: Path) -> None:
     """As the program prints them, each with its keys and its schema."""
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config(sandbox)), encoding="utf-8")
@@ -45,7 +45,6 @@ def test_discovery_lists_exactly_the_32_streams(sandbox: SandboxServer, tmp_path
     )
     catalog = json.loads(done.stdout)
     assert sorted(names_of(catalog)) == sorted(STREAM_FACTS)
-    assert len(names_of(catalog)) == 32
     for entry in catalog["streams"]:
         assert entry["key_properties"]
         assert set(entry["key_properties"]) <= entry["schema"]["properties"].keys()
@@ -94,7 +93,7 @@ def test_the_schema_messages_are_those_of_the_catalog(sandbox: SandboxServer) ->
     """Keys and replication key reach the target, for it merges by them."""
     catalog = discover(sandbox)
     run = sync(sandbox, start_date=iso(now() - 2 * DAY), end_date=iso(now()))
-    assert len(run.of("SCHEMA")) == 32
+    assert len(run.of("SCHEMA")) == len(STREAM_FACTS)
     for message in run.of("SCHEMA"):
         entry = entry_of(catalog, message["stream"])
         replication_key = entry.get("replication_key")

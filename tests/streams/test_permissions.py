@@ -60,7 +60,7 @@ def test_a_refused_stream_fails_with_its_name_and_advice(
 def test_the_setting_skips_refused_streams_whatever_they_are(
     sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """All 32 named in one warning; no ACTIVATE_VERSION, which would delete all their rows."""
+    """All are named in one warning; no ACTIVATE_VERSION, which would delete all their rows."""
     forbid(sandbox, *STREAM_FACTS)
     run = sync(sandbox, skip_forbidden_streams=True, **RANGE)
     assert run.error is None
