@@ -85,7 +85,8 @@ class EventMaker:
             event["accountId"] = account_id
         if rng.happens(0.2):
             event["globalContext"] = {"release": "2024.6", "flags": {"beta": True, "load": 0.25}}
-        self._makers[kind](rng, event)
+        if kind in self._makers:
+            self._makers[kind](rng, event)
         return event
 
     def _custom(self, rng: Chance, event: Record) -> None:

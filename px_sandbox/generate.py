@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from px_sandbox.catalogue import Catalogue, make_catalogue
 from px_sandbox.events import EventMaker, Session
-from px_sandbox.kinds import Record
+from px_sandbox.kinds import EVENT_KINDS, KINDS, Kind, Record
 from px_sandbox.people import People, make_people
 from px_sandbox.plan import Chance
 from px_sandbox.times import HOUR_MS
@@ -48,6 +48,7 @@ class History:
     def records(self) -> Iterator[tuple[str, Iterable[Shown]]]:
         """Yield every kind with its records."""
         people, things = self.people, self.catalogue
+        made = set()
         for kind, records in (
             ("accounts", people.accounts),
             ("users", people.users),
@@ -68,6 +69,10 @@ class History:
             ("engagement_error_occurrences", things.errors),
         ):
             yield kind, [(record, None) for record in records]
+            made.add(kind)
+        for name, other in KINDS.items():
+            if name not in made and name not in EVENT_KINDS and other.base is None:
+                yield name, [(record, None) for record in _plain_records(other)]
         for kind, count in self.plan.event_counts().items():
             yield kind, self._events(kind, count)
 
@@ -118,6 +123,12 @@ class History:
         hours = rng.choices(slots, cum_weights=weights, k=count - len(dates))
         dates += [slot_ms + rng.randrange(HOUR_MS) for slot_ms in hours]
         return array("q", sorted(min(max(date, start_ms), end_ms - 1) for date in dates))
+
+
+def _plain_records(kind: Kind) -> list[Record]:
+    """Return a few records of a kind that nothing else makes."""
+    names = [f"{kind.name}-{number}" for number in range(5)]
+    return [{kind.key or "id": name, "name": f"Name of {name}"} for name in names]
 
 
 def generate_history(plan: WorldPlan) -> History:

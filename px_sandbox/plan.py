@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from px_sandbox.kinds import EVENT_KINDS
 from px_sandbox.times import DAY_MS, MINUTE_MS
 
-# How the events of a world spread over the kinds; they add up to 1.
+# How the events of a world spread over the kinds; they add up to 1. A kind that is not here gets
+# a few of the page views.
 SHARES = {
     "custom_events": 0.25,
     "email_events": 0.05,
@@ -22,6 +23,7 @@ SHARES = {
     "session_events": 0.10,
     "survey_responses": 0.02,
 }
+_SMALL_SHARE = 0.01
 
 
 class Chance(random.Random):
@@ -77,7 +79,7 @@ class WorldPlan:
 
     def event_counts(self) -> dict[str, int]:
         """Return the number of events of history per kind."""
-        counts = {kind: int(self.events * SHARES[kind]) for kind in EVENT_KINDS}
+        counts = {kind: int(self.events * SHARES.get(kind, _SMALL_SHARE)) for kind in EVENT_KINDS}
         counts["page_view_events"] += self.events - sum(counts.values())
         if self.custom_events is not None:
             counts["custom_events"] = self.custom_events

@@ -7,8 +7,8 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from px_sandbox import EVENT_KINDS, World
-from tests.contract.facts import DEFINITIONS, fields_of
+from px_sandbox import KINDS, World
+from tests.contract.facts import DEFINITIONS, STREAM_FACTS, fields_of
 from tests.streams.truth import DAY
 
 if TYPE_CHECKING:
@@ -25,29 +25,22 @@ FREE: Json = {
 }
 
 # What tells one record of a kind from another, and the times that put it into a range.
-KEYS = {
-    "users": "aptrinsicId",
-    "integrations": "integrationSyncName",
-    **dict.fromkeys(EVENT_KINDS, "eventId"),
+KEYS = {name: kind.key for name, kind in KINDS.items() if kind.key is not None}
+TIMES = {
+    name: kind.time
+    for name, kind in KINDS.items()
+    if kind.time is not None and name not in {"users", "accounts"}
 }
-TIMES = {**dict.fromkeys(EVENT_KINDS, "date"), "engagement_collisions": "triggeredDate"}
 # The sandbox stores two views of the same thing as one record.
 VIEWS = {"engagements": "engagements_extended", "features": "features_extended"}
 
-LISTED = (
-    "users",
-    "accounts",
-    *EVENT_KINDS,
-    "engagement_collisions",
-    "engagements",
-    "features",
-    "segments",
-    "articles",
-    "kc_bots",
-    "subscription_users",
-    "integrations",
-    "account_attributes",
-    "user_attributes",
+# What the API lists: neither a view, nor what is asked for one by one.
+LISTED = tuple(
+    name
+    for name, kind in KINDS.items()
+    if name in STREAM_FACTS
+    and kind.base is None
+    and name not in {"subscription", "survey_metadata", "user_preferences", "user_denylist"}
 )
 
 

@@ -32,7 +32,7 @@ def sandbox() -> Iterator[SandboxServer]:
         yield server
 
 
-def test_discovery_lists_exactly_the_readable_streams(sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_discovery_lists_the_readable_streams(sandbox: SandboxServer, tmp_path: Path) -> None:
     """As the program prints them, each with its keys and its schema."""
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config(sandbox)), encoding="utf-8")
