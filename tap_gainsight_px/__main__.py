@@ -18,7 +18,7 @@ def main() -> None:
 
 def _run() -> None:
     gc.disable()  # importing leaves no garbage to collect
-    from tap_gainsight_px.errors import TapError  # noqa: PLC0415 - see `main`
+    from tap_gainsight_px.errors import OutputError, TapError  # noqa: PLC0415 - see `main`
     from tap_gainsight_px.tap import TapGainsightPx  # noqa: PLC0415
 
     # Nor do modules ever become garbage: looking at all of them again and again, while records
@@ -30,16 +30,12 @@ def _run() -> None:
     try:
         TapGainsightPx.cli()
     except TapError as error:
+        if isinstance(error, OutputError):
+            # What Python still holds can be written nowhere, not even at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         for line in error.lines:
             logger.error("%s", line)  # noqa: TRY400 - a line, not a traceback
         sys.exit(error.exit_code)
-    except OSError as error:
-        # As a rule the target has gone, or the disk behind standard output is full. What is
-        # still held can be written nowhere, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        gone = isinstance(error, BrokenPipeError)
-        logger.error("%s", "The target has closed the pipe" if gone else error)  # noqa: TRY400
-        sys.exit(1)
 
 
 if __name__ == "__main__":

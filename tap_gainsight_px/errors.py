@@ -13,6 +13,7 @@
     ├── ParentsError              parents of a stream could not be asked about
     ├── ShortfallError            all was read, but records that PX announced never arrived
     ├── StreamsError              several of the above, each with a line of its own
+    ├── OutputError               standard output cannot be written
     ├── NoWorkersError            the machine allows no thread to read with
     └── StoppedError              the run was asked to end: a signal, or `max_requests`
 
@@ -183,6 +184,12 @@ class StreamsError(TapError):
     def lines(self) -> tuple[str, ...]:
         """One line for the user for each error."""
         return tuple(line for error in self.errors for line in error.lines)
+
+
+class OutputError(TapError):
+    """Standard output cannot be written: the target has gone, or a disk is full."""
+
+    ends_run = True
 
 
 class NoWorkersError(TapError):

@@ -11,7 +11,7 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
-from tap_gainsight_px.errors import RefusedError, SettingsError, TapError
+from tap_gainsight_px.errors import RefusedError, TapError
 from tap_gainsight_px.output.batch_files import BatchFiles
 from tap_gainsight_px.output.message_writer import PageWriter
 from tap_gainsight_px.output.state import StreamState
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from singer_sdk import Tap
     from singer_sdk.helpers import types
     from singer_sdk.helpers._batch import BatchConfig
-    from singer_sdk.singerlib.messages import RecordMessage
 
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.records.page import Row, Slice
@@ -142,21 +141,6 @@ class PxStream(Stream):
             self._finish(slice_, progress)
         held.clear()
         return messages
-
-    def _generate_record_messages(
-        self, record: dict[str, Any]
-    ) -> Generator[RecordMessage, None, None]:
-        try:
-            yield from super()._generate_record_messages(record)
-        except Exception as error:
-            if not self.config.get("stream_maps"):
-                raise
-            # Their expressions can raise anything.
-            message = (
-                f"{self.name}: stream_maps cannot be applied to a record "
-                f"({type(error).__name__}: {error}); correct the expression"
-            )
-            raise SettingsError(message) from error
 
     def _write_rows(self, rows: Sequence[Row], writer: PageWriter) -> None:
         """Write rows in their order, those that are messages already many at a time."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
 from singer_sdk import Tap
+from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers._classproperty import classproperty
 
 from tap_gainsight_px import timestamps
@@ -26,7 +26,7 @@ from tap_gainsight_px.config_checks import (
 )
 from tap_gainsight_px.discovery import discover_schema, find_specs
 from tap_gainsight_px.errors import SettingsError, ShortfallError, StreamsError
-from tap_gainsight_px.output.message_writer import PageWriter
+from tap_gainsight_px.output.message_writer import PageWriter, write_output
 from tap_gainsight_px.output.state import checked_state, read_bookmark
 from tap_gainsight_px.reading.ordered_pool import OrderedPool
 from tap_gainsight_px.reading.planner import Run
@@ -34,6 +34,7 @@ from tap_gainsight_px.records.page import Slice
 from tap_gainsight_px.redaction import hide, hide_address
 from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings
 from tap_gainsight_px.stream import PxStream
+from tap_gainsight_px.stream_maps import definition_errors, watch_expressions
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -67,6 +68,7 @@ class TapGainsightPx(Tap):
             StateError: The STATE is wrong.
         """
         self._cancellation = Cancellation()
+        self._is_interrupted = False
         has_mapper = kwargs.pop("setup_mapper", True)
         # The mapper needs the streams, and some of their types only the API can tell.
         super().__init__(setup_mapper=False, **kwargs)
@@ -148,7 +150,7 @@ class TapGainsightPx(Tap):
             settings.max_workers,
             # About what the workers hold themselves: most windows are parts, made half full.
             capacity=settings.max_workers * settings.window_max_records // 2,
-            weigh=lambda batch: len(batch.rows),
+            weigh=lambda slice_: len(slice_.rows),
             check=self._cancellation.check,
         )
         return Run(settings, self._transport.get, pool, self._cancellation, self._specs)
@@ -171,14 +173,43 @@ class TapGainsightPx(Tap):
         Raises:
             SettingsError: One of them cannot be understood.
         """
+        stream_maps = self._config.get("stream_maps") or {}
+        if lines := list(definition_errors(stream_maps)):
+            raise SettingsError(*lines)
         _ = self.catalog  # may ask the API, whose errors are not those of the maps
         try:
             super().setup_mapper()
-        except Exception as error:  # whatever comes of text that is to be an expression
-            if not self._config.get("stream_maps"):
+        except (MappingError, NotImplementedError) as error:  # an option that the SDK lacks
+            if not stream_maps:
                 raise
             message = f"stream_maps cannot be used: {error}"
             raise SettingsError(message) from error
+        watch_expressions(self.mapper)
+
+    def run_discovery(self) -> str:
+        """Write the catalog to standard output and return it.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        text = self.catalog_json_text
+        write_output(f"{text}\n".encode())
+        return text
+
+    # Final in the SDK, but there is no other place that every error passes on its way out.
+    def sync_all(self) -> None:  # type: ignore[misc]
+        """Read the selected streams and write their messages.
+
+        Raises:
+            TapError: The run has ended early; its workers ask nothing more.
+        """
+        try:
+            super().sync_all()
+        except BaseException:
+            # Nobody will take what the workers read from here on, so they have to be told.
+            self._cancellation("the run has ended")
+            self._run.pool.close()
+            raise
 
     def _sum_up(self) -> None:
         run = self._run
@@ -247,12 +278,17 @@ class TapGainsightPx(Tap):
         tap.finish()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """End in good order: no new request, STATE of what was written out, exit code not 0."""
+        """End in good order: no new request, STATE of what was written out, exit code not 0.
+
+        It runs inside whatever the main thread was doing, which may hold any lock: so it takes
+        none, not even that with which a thread (and `threading.Timer`) is started.
+        """
         exit_code = 128 + signum
-        if self._cancellation.is_set:
+        if self._is_interrupted:
             os._exit(exit_code)
+        self._is_interrupted = True
+        if hasattr(signal, "setitimer"):  # Windows has none
+            signal.signal(signal.SIGALRM, lambda *_: os._exit(exit_code))
+            signal.setitimer(signal.ITIMER_REAL, _SECONDS_TO_END)
         name = signal.Signals(signum).name
-        timer = threading.Timer(_SECONDS_TO_END, os._exit, (exit_code,))
-        timer.daemon = True
-        timer.start()
         self._cancellation(f"stopped by {name}; run again with the last STATE to go on", exit_code)

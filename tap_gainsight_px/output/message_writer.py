@@ -8,6 +8,8 @@ from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
 from singer_sdk.singerlib.json import serialize_json
 
+from tap_gainsight_px.errors import OutputError
+
 _MOST_HELD_BYTES = 256 * 1024
 
 
@@ -42,19 +44,39 @@ class PageWriter(GenericSingerWriter[bytes, Message]):
             self.flush()
 
     def flush(self) -> None:
-        """Hand everything that is held to the target."""
+        """Hand everything that is held to the target.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
         if not self._held:
             return
         held = self._held[0] if len(self._held) == 1 else b"".join(self._held)
         self._held.clear()
         self._size = 0
+        write_output(held)
+
+
+def write_output(lines: bytes) -> None:
+    """Write whole lines to standard output at once.
+
+    Raises:
+        OutputError: They cannot be written.
+    """
+    try:
         # Looked up each time: whoever tests a tap puts another one in its place.
         output = getattr(sys.stdout, "buffer", None)
         if output is None:
-            sys.stdout.write(held.decode())
+            sys.stdout.write(lines.decode())
         else:
             # Unbuffered (PYTHONUNBUFFERED), a write that a signal interrupts writes only a part.
-            rest = memoryview(held)
+            rest = memoryview(lines)
             while rest:
                 rest = rest[output.write(rest) :]
         sys.stdout.flush()
+    except BrokenPipeError as error:
+        message = "the target has closed the pipe; its own log says why"
+        raise OutputError(message) from error
+    except OSError as error:
+        message = f"standard output cannot be written: {error.strerror or error}"
+        raise OutputError(message) from error

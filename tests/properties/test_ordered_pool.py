@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tap_gainsight_px.errors import NoWorkersError
 from tap_gainsight_px.reading.ordered_pool import More, OrderedPool
+from tests.idle import wait_until_idle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -142,18 +143,6 @@ def test_look_ahead_stops_when_enough_is_held() -> None:
     assert len(begun) <= 5
 
 
-def wait_until_idle(
-    pool: OrderedPool[int], threads: int, enough: Callable[[], bool] = lambda: False
-) -> None:
-    """Wait until so many workers have found nothing that they may begin, or it is enough."""
-    for _ in range(1_000):
-        with pool._changed:  # noqa: SLF001
-            if pool._idle == threads or enough():  # noqa: SLF001
-                return
-            pool._changed.wait(0.01)  # noqa: SLF001
-    pytest.fail("the workers are still busy")
-
-
 def test_look_ahead_stops_while_the_consumer_waits_for_a_slow_job() -> None:
     """What the others read meanwhile is bounded too: only the awaited job may begin regardless."""
     begun: list[int] = []
@@ -241,7 +230,7 @@ def test_an_abandoned_queue_leaves_its_room_and_the_workers_to_the_next() -> Non
     try:
         queue = pool.queue(count(number) for number in range(1_000))
         assert list(islice(queue, 1)) == [0]
-        wait_until_idle(pool, 2)
+        wait_until_idle(pool)
         queue.close()
         assert list(pool.queue(looking_ahead())) == [1, 2]
     finally:

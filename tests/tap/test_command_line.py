@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from px_sandbox import SandboxServer, World
-from tests.tap.harness import KEYS, config, discover, entry_of
+from tests.tap.harness import KEYS, config, discover, entry_of, sync
 from tests.tap.worlds import DAY, event, iso, lively_world, today, user, world_of
 
 if TYPE_CHECKING:
@@ -163,8 +163,28 @@ def test_an_expression_that_fails_is_one_line_by_stream(
     assert output.exit_code == 1
     assert "Traceback" not in output.log
     (line,) = errors(output)
-    assert "users: stream_maps cannot be applied to a record (ValueError" in line
+    assert "stream_maps.users.number cannot be applied to a record: int(aptrinsicId) (Va" in line
     assert all(one < iso(today() - 2 * DAY) for one in output.bookmarks("users"))
+
+
+def fail(*_: object, **__: object) -> None:
+    """Fail as a bug does."""
+    message = "a bug"
+    raise KeyError(message)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["singer_sdk.streams.core.conform_record_data_types", "singer_sdk.mapper.get_selected_schema"],
+)
+def test_stream_maps_are_not_blamed_for_a_bug_elsewhere(
+    sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Neither where the maps are made nor where they are applied."""
+    catalog = discover(sandbox, "users")
+    monkeypatch.setattr(place, fail)
+    with pytest.raises(KeyError, match="a bug"):
+        sync(sandbox, catalog=catalog, stream_maps={"users": {"email": "md5(email)"}})
 
 
 def test_a_configuration_that_is_not_there_is_one_line(tap: Program) -> None:
