@@ -144,6 +144,10 @@ class DailyLimitError(RequestError):
     """The account's requests of the day are used up."""
 
 
+class TooLargeError(ValueError):
+    """What arrived holds more than one answer may. Raised by decoders; ends as `RefusedError`."""
+
+
 class ScrollLostError(TapError):
     """A scroll cannot be walked on; the window is to be read again from its start."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from email.utils import parsedate_to_datetime
@@ -18,6 +19,7 @@ from tap_gainsight_px.errors import (
     RefusedError,
     RequestError,
     RetriableError,
+    TooLargeError,
 )
 from tap_gainsight_px.redaction import one_line
 
@@ -47,12 +49,18 @@ def decoded(path: str, status: int, body: bytes, decode: Callable[[bytes], T]) -
 
     Raises:
         AnswerLostError: It is not what the endpoint answers with.
+        RefusedError: It holds more than one answer may.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)
     is_empty = not body and status != requests.codes.no_content
     try:
         if not is_empty:
             return decode(body)
         reason = "it is empty"
+    except TooLargeError as error:
+        raise RefusedError(
+            f"HTTP {status}, but {error}", path=path, status=status, advice="Lower page_size"
+        ) from None
     except (ValueError, RecursionError) as error:
         reason = "it is an HTML page" if body.lstrip()[:1] == b"<" else str(error)
     raise AnswerLostError(

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 _REQUESTS_A_DAY = 1_000_000
 # What PX answers about a parent that was deleted after it was listed.
 _GONE = frozenset({404, 410})
+# In a path they name another endpoint than the one that is meant.
+_NO_PATHS = frozenset({"", ".", ".."})
 
 
 class ChildReader:
@@ -91,6 +93,14 @@ class ChildReader:
             records = [record for _, _, record in slice_.rows if isinstance(record, dict)]
             values = (record.get(self._parent.field) for record in records)
             ids.update(str(value) for value in values if value is not None)
+        if unfit := ids & _NO_PATHS:
+            ids -= unfit
+            logger.warning(
+                "%s: %d of the %s have an id that no path can hold; they are left out",
+                self._name,
+                len(unfit),
+                self._parent.stream,
+            )
         return sorted(ids), missing
 
     def _one_by_one(self, ids: list[str]) -> Iterator[Callable[[], Slice | More[Slice]]]:

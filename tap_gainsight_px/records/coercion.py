@@ -153,7 +153,7 @@ def _from_digits(text: str) -> Any:
     """Read a number from text that is written the way JSON would write it."""
     try:
         value = json.loads(text, parse_float=Decimal, parse_constant=lambda _: _MISFIT)
-    except ValueError:
+    except (ArithmeticError, RecursionError, ValueError):
         return _MISFIT
     return value if str(value) == text else _MISFIT
 

@@ -120,6 +120,25 @@ def test_a_parent_that_vanished_in_between_is_skipped_and_counted(
     assert (stream in run.activated) == (stream in FULL)
 
 
+def test_an_id_that_no_path_can_hold_is_left_out_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As a path, `..` would ask another endpoint and its answer would be taken for this one."""
+    world = family(3)
+    for number, identity in enumerate(["", ".", ".."]):
+        user = {"aptrinsicId": f"odd{number}", "identifyId": identity}
+        world.put("users", {**user, "lastModifiedDate": now()})
+    with SandboxServer(world) as sandbox:
+        run = read(sandbox, "user_preferences")
+        asked = [
+            parent_of(one, "user_preferences") for one in questions(sandbox, "user_preferences")
+        ]
+    assert run.error is None
+    assert run.values("user_preferences", "identifyId") == ids(3)
+    assert len(asked) == 3
+    assert [line for line in caplog.messages if "3 of the users have an id that" in line]
+
+
 def test_a_user_of_whom_nothing_is_said_is_skipped() -> None:
     """An answer of 204 has no record in it, and is no error."""
     world = family()

@@ -13,7 +13,7 @@ import pytest
 
 from tap_gainsight_px.api import connection as connection_module
 from tap_gainsight_px.api.deadline import Deadline
-from tap_gainsight_px.errors import RefusedError, RetriableError, ScrollLostError
+from tap_gainsight_px.errors import RefusedError, RetriableError, ScrollLostError, TooLargeError
 from tests.transport.wire import PATH, USERS, FakeTime, RawServer, http, transport_to, users
 
 if TYPE_CHECKING:
@@ -111,6 +111,20 @@ def test_an_answer_that_is_too_large_is_refused_at_once(
         transport_to(server.url).get(PATH, {}, users)
     assert len(server.requests) == 1
     assert len(sent) < 20
+
+
+def test_an_answer_of_too_many_values_is_refused_at_once() -> None:
+    """It would be the same at the next try."""
+
+    def decode(_: bytes) -> None:
+        raise TooLargeError("the answer holds 7 values, more than a page can (5)")
+
+    with (
+        RawServer(lambda _: http(200, USERS)) as server,
+        pytest.raises(RefusedError, match=r"HTTP 200, but the answer holds 7 .* Lower page_size"),
+    ):
+        transport_to(server.url).get(PATH, {}, decode)
+    assert len(server.requests) == 1
 
 
 def test_an_answer_of_the_largest_size_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

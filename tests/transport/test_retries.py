@@ -15,6 +15,7 @@ from tap_gainsight_px.errors import (
 )
 from tests.transport.wire import (
     PATH,
+    USERS,
     FakeTime,
     RawServer,
     http,
@@ -128,3 +129,10 @@ def test_a_decoder_sees_the_bytes_and_only_its_value_errors_are_retried(
     assert len(sandbox.requests) == 1
     with pytest.raises(RetriableError, match="the JSON expected"):
         transport_to(sandbox.url).get(PATH, {}, int)
+
+
+def test_an_answer_that_begins_with_a_byte_order_mark_is_read() -> None:
+    """Some servers put one before their JSON."""
+    with RawServer(lambda _: http(200, b"\xef\xbb\xbf" + USERS)) as server:
+        assert transport_to(server.url).get(PATH, {}, users) == [{"aptrinsicId": "u"}]
+    assert len(server.requests) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_gainsight_px.catalog.spec import Paging, StreamSpec, TimeRange
+from tap_gainsight_px.errors import TooLargeError
 from tap_gainsight_px.records.decoder import PageDecoder
 from tap_gainsight_px.records.page import Page, has_key
 from tap_gainsight_px.records.typed import MessageFormat
@@ -244,6 +246,60 @@ def test_bytes_that_are_no_utf8_cost_a_character_and_not_the_window(
     """Otherwise one wrong byte in one text would keep a window from ever being read."""
     page = decode(b'{"events":[{"id":"1","name":"' + text + b'"}]}', fast=fast)
     assert "\ufffd" in records_of(page)[0]["name"]
+
+
+@both_ways
+@pytest.mark.parametrize("control", ["\x01", "\x1b", "\t", "\n"], ids=repr)
+@pytest.mark.parametrize("field", ["name", "free"])
+def test_a_raw_control_character_does_not_cost_the_window(
+    fast: bool,  # noqa: FBT001
+    control: str,
+    field: str,
+) -> None:
+    """JSON demands an escape for it, but not every server knows."""
+    value = f'"a{control}b"' if field == "name" else f'{{"x":"a{control}b"}}'
+    page = decode(f'{{"events":[{{"id":"1","{field}":{value}}}]}}', fast=fast)
+    (record,) = records_of(page)
+    assert record[field] in (f"a{control}b", {"x": f"a{control}b"})
+
+
+@pytest.mark.parametrize(
+    ("field", "number"),
+    [("count", "1e99999999999999999999"), ("ratio", "9" * 5_000), ("name", "-" + "1" * 5_000)],
+)
+def test_a_number_beyond_all_bounds_is_kept_as_text(field: str, number: str) -> None:
+    """Python has no number for it, and the others of its page have done nothing wrong."""
+    page = decode(f'{{"events":[{{"id":"1","{field}":{number}}},{{"id":"2","count":3}}]}}')
+    first, second = records_of(page)
+    assert second == {"id": "2", "count": 3}
+    assert number in (first[field], first.get("_unexpected", {}).get(field))
+
+
+@both_ways
+@pytest.mark.parametrize("value", [b"{}", b"[]", b"0", b'{"id":""}'], ids=repr)
+def test_an_answer_of_too_many_values_is_refused_before_it_fills_the_memory(
+    fast: bool,  # noqa: FBT001
+    value: bytes,
+) -> None:
+    """Ten megabytes of `{}` took a gigabyte as records."""
+    body = b'{"events":[' + b",".join([value] * (12_000_000 // (len(value) + 1))) + b"]}"
+    tracemalloc.start()
+    with pytest.raises(TooLargeError, match="many more values than a page can"):
+        decode(body, fast=fast)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+@both_ways
+def test_a_large_page_of_ordinary_records_is_read(fast: bool) -> None:  # noqa: FBT001
+    """A thousand records of twelve kilobytes each, with commas and braces in their texts."""
+    record = {
+        "id": "1",
+        "name": '{"key": "a value", "other": "one"}, ' * 350,
+        "free": {"x": [1, 2, 3]},
+    }
+    assert len(decode(answer(*[record] * 1_000), fast=fast).rows) == 1_000
 
 
 @both_ways
