@@ -74,6 +74,8 @@ def run(home: Path, events: int) -> None:
     say("\nGainsight PX → Postgres\n")
     with services.sandbox(PX_SANDBOX, *world, log=logs / "sandbox.log") as api_url:
         say(f"1. px-sandbox, a stand-in for the PX API, answers at {api_url}")
+        if user := services.user_to_be_made():
+            say(f"   Postgres never runs as root: this makes the system user {user} for it")
         with services.postgres(home / "postgres") as database:
             say(f"2. Postgres keeps its data in {shown(home / 'postgres')}")
             run_start = time.time()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pwd
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -39,6 +41,7 @@ with _environment("XDG_RUNTIME_DIR", _runtime_folder.name):
 
 API_KEY = "sandbox-key"
 _READY = "px-sandbox ready: "
+_SYSTEM_USER = "pgserver"  # the package's choice
 _SECONDS_TO_START = 60
 _SECONDS_TO_STOP = 10
 
@@ -130,6 +133,17 @@ class Postgres:
         return self.url.replace("postgresql:", "postgresql+psycopg:", 1)
 
 
+def user_to_be_made() -> str | None:
+    """Return the system user that starting Postgres makes, if it has to: it never runs as root."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        pwd.getpwnam(_SYSTEM_USER)
+    except KeyError:
+        return _SYSTEM_USER
+    return None
+
+
 @contextmanager
 def postgres(data: Path) -> Iterator[Postgres]:
     """Start a Postgres that keeps its data in the folder `data`."""
@@ -138,13 +152,21 @@ def postgres(data: Path) -> Iterator[Postgres]:
         raise ServiceError(message)
     # By default the server is stopped when the last process that uses it exits; one that was
     # killed would be counted for ever. So we stop it ourselves.
-    # The machine may not have the user's language, and without it initdb refuses to work.
+    # The machine may not have the user's language, and without it initdb refuses to work. Nor is
+    # what makes a system user in everybody's PATH: cron, for one, leaves it out.
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+    if (user := user_to_be_made()) and shutil.which("useradd", path=path) is None:
+        message = (
+            f"Postgres never runs as root, and its system user {user} cannot be made: there is no "
+            f"`useradd` on this machine. Make {user} yourself, or run this as another user"
+        )
+        raise ServiceError(message)
     try:
-        with _environment("LC_ALL", "C"):
+        with _environment("LC_ALL", "C"), _environment("PATH", path):
             server = get_server(data, cleanup_mode=None)
-    except (RuntimeError, subprocess.SubprocessError) as error:
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         log = data / "log"
-        message = f"Postgres did not start: {error}"
+        message = f"Postgres did not start: {error} {getattr(error, 'stderr', None) or ''}".rstrip()
         raise ServiceError(message, log if log.exists() else None) from error
     try:
         yield Postgres(Path(server.get_postmaster_info().socket_dir or data))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +19,7 @@ from tests.e2e.conftest import PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import NoReturn
 
 EVENTS = 1000
 
@@ -63,6 +67,9 @@ def test_interrupted_demo_leaves_nothing_running(demo_home: Path) -> None:
     with demo(demo_home) as started:
         assert started.stdout is not None
         api_url = next(line.split()[-1] for line in started.stdout if "px-sandbox" in line)
+        # Long before the tap asks: however fast the machine is, the run is not over by itself.
+        hang = {"rules": [{"fault": "hang", "times": None}]}
+        requests.post(f"{api_url}/_sandbox/misbehave", json=hang, timeout=30).raise_for_status()
         next(line for line in started.stdout if "meltano" in line)
         started.send_signal(signal.SIGINT)
         rest = started.stdout.read()
@@ -71,3 +78,52 @@ def test_interrupted_demo_leaves_nothing_running(demo_home: Path) -> None:
     assert not (demo_home / "postgres/postmaster.pid").exists()
     with pytest.raises(requests.ConnectionError):
         requests.get(api_url, timeout=5)
+
+
+@pytest.fixture
+def _new_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be root on a machine that has never run this Postgres, with the PATH that cron gives."""
+
+    def getpwnam(name: str) -> NoReturn:
+        raise KeyError(name)
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(pwd, "getpwnam", getpwnam)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+
+
+@pytest.mark.usefixtures("_new_machine")
+def test_root_is_told_which_program_is_missing(
+    monkeypatch: pytest.MonkeyPatch, demo_home: Path
+) -> None:
+    """Where no system user can be made for Postgres, one line says so."""
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    assert services.user_to_be_made() == "pgserver"
+    with (
+        pytest.raises(services.ServiceError, match="there is no `useradd` on this machine"),
+        services.postgres(demo_home / "postgres"),
+    ):
+        pass
+
+
+@pytest.mark.usefixtures("_new_machine")
+def test_what_makes_a_system_user_is_found_without_the_path(
+    monkeypatch: pytest.MonkeyPatch, demo_home: Path
+) -> None:
+    """It lies in a folder that only interactive shells of root look into."""
+    paths = []
+
+    def get_server(*_: object, **__: object) -> NoReturn:
+        paths.append(os.environ["PATH"])
+        message = "enough"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(services, "get_server", get_server)
+    monkeypatch.setattr(shutil, "which", lambda name, **_: name)
+    with (
+        pytest.raises(services.ServiceError, match="enough"),
+        services.postgres(demo_home / "postgres"),
+    ):
+        pass
+    assert paths == ["/usr/bin:/bin:/usr/sbin:/sbin"]
+    assert os.environ["PATH"] == "/usr/bin:/bin"
