@@ -59,7 +59,7 @@ class ChildReader:
 
     def _plan(self, ranges: Sequence[Window] | None, after: str | None) -> More[Slice]:
         try:
-            ids, missing = self._list_ids()
+            ids, listed = self._list_ids()
         except TapError as error:
             error.during(self._name)
             raise
@@ -80,16 +80,16 @@ class ChildReader:
         )
         jobs = self._one_by_one(ids) if ranges is None else self._by_range(ids, ranges)
         # Parents that could not be listed come first: what follows is not the whole.
-        subject = f"{self._name}: {self._parent.stream}"
-        return More(chain([lambda: Slice([], missing=missing, subject=subject)], jobs))
+        return More(chain([lambda: listed], jobs))
 
-    def _list_ids(self) -> tuple[list[str], int]:
-        """Read the parents page by page; return their ids in order, and how many are missing."""
-        reading = FullReader(self._parents, lambda _: True, None, self._name)
+    def _list_ids(self) -> tuple[list[str], Slice]:
+        """Read the parents page by page; return their ids in order, and what is sure of them."""
+        reading = FullReader(self._parents, lambda _: True, None, self._name, needs_proof=True)
         ids: set[str] = set()
-        missing = 0
+        missing, is_confirmed = 0, True
         for slice_ in _run_here(reading.next_page):
             missing += slice_.missing
+            is_confirmed = is_confirmed and slice_.is_confirmed
             records = [record for _, _, record in slice_.rows if isinstance(record, dict)]
             values = (record.get(self._parent.field) for record in records)
             ids.update(str(value) for value in values if value is not None)
@@ -101,7 +101,8 @@ class ChildReader:
                 len(unfit),
                 self._parent.stream,
             )
-        return sorted(ids), missing
+        subject = f"{self._name}: {self._parent.stream}"
+        return sorted(ids), Slice([], missing=missing, is_confirmed=is_confirmed, subject=subject)
 
     def _one_by_one(self, ids: list[str]) -> Iterator[Callable[[], Slice | More[Slice]]]:
         for one in ids:

@@ -1,7 +1,7 @@
 """Reads a stream whose date filter the API does not document: users and accounts.
 
 Before the filter is relied on, it is tried on a record whose date is known. Where the API refuses
-it or does not heed it, everything is read page by page and what has not changed is left out here.
+it or ignores it, everything is read page by page and what has not changed is left out here.
 Records without a date are read that way too: no filter can find them.
 """
 
@@ -14,8 +14,8 @@ from tap_gainsight_px.errors import RefusedError, TapError
 from tap_gainsight_px.reading.completeness import other_page_size
 from tap_gainsight_px.reading.full_reader import FullReader
 from tap_gainsight_px.reading.ordered_pool import More
-from tap_gainsight_px.reading.page_request import range_params
-from tap_gainsight_px.reading.paginators import first_params
+from tap_gainsight_px.reading.page_source import range_params
+from tap_gainsight_px.reading.paginators import paginator_for
 from tap_gainsight_px.reading.windows import Window
 from tap_gainsight_px.records.page import Slice, has_key
 from tap_gainsight_px.timestamps import DAY, SECOND, floor_second, parse, to_iso_seconds
@@ -94,7 +94,10 @@ class EntityReader:
             raise
 
     def _get(self, params: Params) -> Page:
-        return self._reader.page(params)
+        return self._reader.source.page(params)
+
+    def _first_page(self, page_size: int) -> Params:
+        return paginator_for(self._reader.spec.paging, page_size).first()
 
     def _sample(self) -> Page:
         """Read a few records, or a whole page of them when none of the few is of use."""
@@ -104,7 +107,7 @@ class EntityReader:
         return sample
 
     def _working_format(self, sample: Page) -> tuple[TimeFormat | None, str]:
-        """Return the way of writing a time that the API heeds, or None and the reason."""
+        """Return the way of writing a time that the API understands, or None and the reason."""
         if self._filter.documented:
             return self._filter.time_formats[0], ""
         field = self._filter.field
@@ -119,7 +122,7 @@ class EntityReader:
         for time_format in self._filter.time_formats:
             params = {
                 **range_params(self._filter, window, time_format),
-                **first_params(self._reader.spec.paging, self._reader.page_size),
+                **self._first_page(self._reader.page_size),
             }
             try:
                 page = self._get(params)
@@ -135,7 +138,7 @@ class EntityReader:
                 and not self._gives_all(page, sample, window, time_format)
             ):
                 return time_format, ""
-            reason = f"the API does not heed a filter on {field}"
+            reason = f"the API ignores a filter on {field}"
         return None, reason
 
     def _gives_all(self, page: Page, sample: Page, window: Window, time_format: TimeFormat) -> bool:
@@ -171,7 +174,7 @@ class EntityReader:
         for window in (Window(_ALL_TIME.start, edge), Window(edge, _ALL_TIME.end)):
             params = {
                 **range_params(self._filter, window, time_format),
-                **first_params(self._reader.spec.paging, self._sample_size),
+                **self._first_page(self._sample_size),
             }
             page = self._get(params)
             if page.total_hits is None or not _lie_in(page, window):

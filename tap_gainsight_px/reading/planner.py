@@ -10,6 +10,7 @@ from tap_gainsight_px.catalog.spec import Granularity
 from tap_gainsight_px.reading.child_reader import ChildReader
 from tap_gainsight_px.reading.entity_reader import EntityReader
 from tap_gainsight_px.reading.full_reader import FullReader
+from tap_gainsight_px.reading.page_source import PageSource
 from tap_gainsight_px.reading.window_reader import WindowReader
 from tap_gainsight_px.reading.windows import Window, cut, cut_aligned
 from tap_gainsight_px.records.decoder import PageDecoder
@@ -75,6 +76,7 @@ def plan_jobs(
     """
     bookmark = state.bookmark
     reader = make_reader(spec, decode, run)
+    deletes = not state.is_incremental and run.settings.emit_activate_version_messages
     time_range = spec.time_range
     if spec.parent is not None:
         parent = run.specs[spec.parent.stream]
@@ -83,11 +85,11 @@ def plan_jobs(
         after = state.position if ranges is None else None
         return [ChildReader(reader, parents, spec.parent).job(ranges, after)]
     if time_range is None:
-        return [reader.job(None)]
+        return [reader.job(None, needs_proof=deletes)]
     if time_range.full_table_is_whole and not state.is_incremental:
         # What is not in a full table will be deleted by the loader. So it is read in one scroll,
         # which shows one moment: between windows, somebody could slip from one to another.
-        return [FullReader(reader, lambda _: True, None).next_page]
+        return [FullReader(reader, lambda _: True, None, needs_proof=deletes).next_page]
     if time_range.full_table_is_whole:
         end = run.settings.end
         start = None if bookmark is None else _resume_at(bookmark, None, run.settings)
@@ -101,11 +103,9 @@ def plan_jobs(
 
 def make_reader(spec: StreamSpec, decode: PageDecoder, run: Run) -> WindowReader:
     """Return what reads windows of one stream."""
+    page_size = min(run.settings.page_size, spec.page_size_max or 1)
     return WindowReader(
-        spec,
-        run.get,
-        decode,
-        page_size=min(run.settings.page_size, spec.page_size_max or 1),
+        PageSource(spec, run.get, decode, page_size=page_size),
         window_max_records=run.settings.window_max_records,
         wait=run.cancellation.wait,
     )

@@ -70,6 +70,12 @@ class StreamProgress:
             logger.error(
                 "%s; the bookmark stays in front of them and the next run reads them again", line
             )
+        if not slice_.is_confirmed:
+            self._is_whole = False
+            logger.warning(
+                "%s: no two readings brought the same records, so nothing counts as deleted",
+                slice_.subject,
+            )
         if slice_.position is not None and not self._parents.refused_in_a_row:
             self.state.move_position(slice_.position, self.version, is_whole=self._all_read)
         if slice_.read_to is not None:

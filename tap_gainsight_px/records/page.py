@@ -73,7 +73,7 @@ class Page:
     rows: Sequence[Row]
     """Its records; where each has a date, in the order of dates."""
     total_hits: int | None = None
-    """How many records the API says the whole walk has."""
+    """How many records the API says the whole scroll has."""
     scroll_id: str | None = None
     is_last: bool | None = None
 
@@ -97,9 +97,11 @@ class Slice:
 
     rows: Sequence[Row]
     read_to: int | None = None
-    """All records before this time (epoch ms) are in this batch or an earlier one."""
+    """All records before this time (epoch ms) are in this slice or an earlier one."""
     missing: int = 0
     """How many records the API announced that did not arrive."""
+    is_confirmed: bool = True
+    """Whether it is proved what there is, so that the loader may delete what there is not."""
     subject: str = ""
     """Stream and time range, for messages."""
     answer: ParentAnswer | None = None

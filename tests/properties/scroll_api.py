@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tap_gainsight_px.catalog.spec import Paging, StreamSpec, TimeFormat, TimeRange
 from tap_gainsight_px.errors import RefusedError
 from tap_gainsight_px.reading.ordered_pool import OrderedPool
+from tap_gainsight_px.reading.page_source import PageSource
 from tap_gainsight_px.reading.window_reader import WindowReader
 from tap_gainsight_px.records.decoder import PageDecoder
 
@@ -42,6 +43,8 @@ class ScrollApi:
         """Hold the records, and what goes wrong request by request (then: nothing)."""
         self.records = records
         self.requests: list[Params] = []
+        self.waits: list[float] = []
+        self.gone_status = 404
         self._faults = faults
         self._scrolls: dict[str, tuple[list[dict[str, Any]], int]] = {}
 
@@ -56,7 +59,7 @@ class ScrollApi:
     ) -> T:
         """Answer one request."""
         assert path == EVENTS.path
-        assert repeatable in {True, False}
+        assert repeatable
         assert on_lost is None or callable(on_lost)
         self.requests.append(params)
         fault = next(self._faults, "well")
@@ -64,7 +67,7 @@ class ScrollApi:
         scroll_id = str(params.get("scrollId") or len(self._scrolls))
         matches, position = self._scrolls.get(scroll_id, (self._matching(params), 0))
         if fault == "expired" and "scrollId" in params:
-            raise RefusedError("", path=path, status=404, api_message="no such scroll")
+            raise RefusedError("", path=path, status=self.gone_status, api_message="gone")
         if fault == "moved on":
             position += size
         if fault == "repeated":
@@ -87,14 +90,8 @@ class ScrollApi:
 
 def make_reader(api: ScrollApi, *, page_size: int, window_max_records: int) -> WindowReader:
     """Set up a reader of the API that never really waits."""
-    return WindowReader(
-        EVENTS,
-        api.get,
-        PageDecoder(EVENTS, SCHEMA),
-        page_size=page_size,
-        window_max_records=window_max_records,
-        wait=lambda _: None,
-    )
+    source = PageSource(EVENTS, api.get, PageDecoder(EVENTS, SCHEMA), page_size=page_size)
+    return WindowReader(source, window_max_records=window_max_records, wait=api.waits.append)
 
 
 def run(*jobs: Callable[[], Any]) -> list[Slice]:

@@ -92,7 +92,10 @@ def test_every_scroll_is_walked_to_its_end(sandbox: SandboxServer) -> None:
     for (start, end), sizes in pages.items():
         held = len(sandbox.world.between("custom_events", int(start), int(end)))
         split = len(sizes) == 1 and held > 300
-        if not split:
+        if not held:
+            # A part of a split window is asked once more before it counts as empty.
+            assert sizes in ([0], [0, 0])
+        elif not split:
             assert sum(sizes) == held
             assert sizes[:-1] == [50] * (len(sizes) - 1)
             walked += held

@@ -1,4 +1,4 @@
-"""From the last page to the next request, or to the end of the walk."""
+"""From the last page to the next request, or to the end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_gainsight_px.catalog.spec import Paging
-from tap_gainsight_px.reading.paginators import first_params, next_params
+from tap_gainsight_px.reading.paginators import (
+    PageNumberPaginator,
+    ScrollPaginator,
+    SinglePaginator,
+    paginator_for,
+)
 from tap_gainsight_px.records.page import Page
 
 if TYPE_CHECKING:
@@ -23,65 +28,76 @@ def page(records: int, **facts: Any) -> Page:
 
 
 @pytest.mark.parametrize(
-    ("paging", "page_size", "params"),
+    ("paging", "params"),
     [
-        (Paging.SCROLL, 7, {"pageSize": 7}),
-        (Paging.PAGE_NUMBER, 7, {"pageSize": 7, "pageNumber": 0}),
-        (Paging.SINGLE, None, {}),
-        (Paging.SINGLE, 7, {}),
+        (Paging.SCROLL, {"pageSize": 7}),
+        (Paging.PAGE_NUMBER, {"pageSize": 7, "pageNumber": 0}),
+        (Paging.SINGLE, {}),
     ],
 )
-def test_a_walk_begins_with_the_first_page(
-    paging: Paging, page_size: int | None, params: dict[str, int]
-) -> None:
-    """Page numbers count from 0, and where there is one answer there is nothing to ask for."""
-    assert first_params(paging, page_size) == params
+def test_a_paginator_begins_with_the_first_page(paging: Paging, params: dict[str, int]) -> None:
+    """Page numbers count from 0, and where there is one answer there is nothing to page."""
+    assert paginator_for(paging, 7).first() == params
 
 
 def test_a_full_page_of_a_scroll_leads_on_with_the_newest_scroll_id() -> None:
     """The other parameters stay as they were: PX refuses a scroll whose filter has changed."""
     params = {**SCROLLING, "scrollId": "old"}
-    following = next_params(Paging.SCROLL, params, page(3, scroll_id="new"), records_missing=False)
+    full = page(3, scroll_id="new")
+    following = ScrollPaginator(3).next(params, full, is_proved=True, has_news=True)
     assert following == {**SCROLLING, "scrollId": "new"}
     assert params["scrollId"] == "old"
 
 
 @pytest.mark.parametrize("records", [0, 1, 2])
-def test_a_short_page_ends_a_scroll_whatever_its_scroll_id(records: int) -> None:
-    """PX sends a scrollId on the last page as well."""
+def test_a_short_page_ends_a_scroll_when_the_count_proves_it(records: int) -> None:
+    """PX sends a scrollId with the last page as well."""
     last = page(records, scroll_id="still there")
-    assert next_params(Paging.SCROLL, SCROLLING, last, records_missing=False) is None
+    assert ScrollPaginator(3).next(SCROLLING, last, is_proved=True, has_news=True) is None
 
 
-def test_a_short_page_does_not_end_a_scroll_with_records_missing() -> None:
-    """A page may be short in the middle; the count says that there is more."""
-    short = page(1, scroll_id="next")
-    following = next_params(Paging.SCROLL, SCROLLING, short, records_missing=True)
+@pytest.mark.parametrize("records", [0, 1, 2])
+def test_a_short_page_alone_does_not_end_a_scroll(records: int) -> None:
+    """A page may be short in the middle, and only the count can tell that all has come."""
+    short = page(records, scroll_id="next")
+    following = ScrollPaginator(3).next(SCROLLING, short, is_proved=False, has_news=True)
     assert following == {**SCROLLING, "scrollId": "next"}
 
 
-@pytest.mark.parametrize("missing", [True, False])
-def test_without_a_scroll_id_there_is_nowhere_to_go(missing: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("is_proved", [True, False])
+def test_without_a_scroll_id_there_is_nowhere_to_go(is_proved: bool) -> None:  # noqa: FBT001
     """Even with records missing: the window is read again instead."""
-    assert next_params(Paging.SCROLL, SCROLLING, page(3), records_missing=missing) is None
+    following = ScrollPaginator(3).next(SCROLLING, page(3), is_proved=is_proved, has_news=True)
+    assert following is None
 
 
 @pytest.mark.parametrize(
-    ("records", "is_last", "ends"),
-    [(3, False, False), (3, True, True), (1, False, False), (3, None, False), (2, None, True)],
+    ("is_last", "has_news", "is_proved", "ends"),
+    [
+        (False, True, False, False),
+        (False, False, False, False),
+        (True, True, False, True),
+        (None, True, False, False),
+        (None, False, False, True),
+        (None, True, True, True),
+    ],
 )
+@pytest.mark.parametrize("records", [0, 2, 3])
 def test_page_numbers_go_on_until_the_api_says_it_was_the_last(
     records: int,
     is_last: bool | None,  # noqa: FBT001
+    has_news: bool,  # noqa: FBT001
+    is_proved: bool,  # noqa: FBT001
     ends: bool,  # noqa: FBT001
 ) -> None:
-    """Without a word from the API a short page is the last."""
-    following = next_params(
-        Paging.PAGE_NUMBER, NUMBERED, page(records, is_last=is_last), records_missing=False
+    """Without a word from the API, nothing new ends it; the length of a page never does."""
+    following = PageNumberPaginator(3).next(
+        NUMBERED, page(records, is_last=is_last), is_proved=is_proved, has_news=has_news
     )
     assert following == (None if ends else {"pageSize": 3, "pageNumber": 5})
 
 
 def test_a_single_answer_leads_nowhere() -> None:
     """However many records it holds."""
-    assert next_params(Paging.SINGLE, {}, page(500), records_missing=True) is None
+    paginator: Any = SinglePaginator()
+    assert paginator.next({}, page(500), is_proved=False, has_news=True) is None

@@ -1,18 +1,27 @@
-"""What is asked of an endpoint: the path, the parameters and the name of it for messages."""
+"""One page of one stream: what is asked for (`PageRequest`), and how it is had (`PageSource`)."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tap_gainsight_px.catalog.spec import RangeParams, StreamSpec, TimeFormat, TimeRange
+from tap_gainsight_px.errors import RefusedError, RetriableError, ScrollLostError
 from tap_gainsight_px.timestamps import to_iso, to_iso_seconds
 
 if TYPE_CHECKING:
-    from tap_gainsight_px.api.transport import Params
+    from collections.abc import Callable
+
+    from tap_gainsight_px.api.transport import Get, Params
     from tap_gainsight_px.reading.windows import Window
+    from tap_gainsight_px.records.decoder import PageDecoder
+    from tap_gainsight_px.records.page import Page
+
+# Answers to a `scrollId` that the API no longer knows; which one PX gives is not documented.
+_SCROLL_GONE = frozenset({400, 404, 410})
 
 
 @dataclass(frozen=True)
@@ -92,3 +101,55 @@ def range_params(
 
 def _write_time(milliseconds: int, time_format: TimeFormat) -> str:
     return to_iso_seconds(milliseconds) if time_format is TimeFormat.ISO else str(milliseconds)
+
+
+class PageSource:
+    """Reads single pages of one stream. Holds no state, so threads may share it."""
+
+    def __init__(self, spec: StreamSpec, get: Get, decode: PageDecoder, *, page_size: int) -> None:
+        """Prepare for one stream.
+
+        Args:
+            spec: The stream.
+            get: Sends the requests.
+            decode: Turns the bytes of an answer into a page of this stream.
+            page_size: Records per page, within the endpoint's maximum.
+        """
+        self.spec = spec
+        self.page_size = page_size
+        self._get = get
+        self._decode = decode
+
+    def page(
+        self,
+        params: Params,
+        request: PageRequest | None = None,
+        *,
+        on_lost: Callable[[], None] | None = None,
+    ) -> Page:
+        """Read one page.
+
+        Args:
+            params: Parameters of the request, besides those of the stream itself.
+            request: What is asked for; None for the endpoint as a whole.
+            on_lost: Called when a page of a scroll is asked for again because its answer was lost.
+
+        Raises:
+            ScrollLostError: The scroll is gone.
+            RequestError: The page cannot be had.
+        """
+        request = request or PageRequest(self.spec)
+        in_scroll = "scrollId" in params
+        try:
+            return self._get(
+                request.path,
+                {**self.spec.params, **params},
+                partial(self._decode, context_fields=request.context_fields),
+                on_lost=on_lost if in_scroll else None,
+            )
+        except (RetriableError, RefusedError) as error:
+            gone = isinstance(error, RetriableError) or error.status in _SCROLL_GONE
+            if not in_scroll or not gone:
+                raise
+            message = f"the scroll could not be continued: {error.message}"
+            raise ScrollLostError(message) from error
