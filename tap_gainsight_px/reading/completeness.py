@@ -16,8 +16,8 @@ So this is what counts, strongest first:
 1. **The count.** The first page announces `totalHits`. As many *different* records prove the
    reading. The number of rows does not: one page may come twice in place of another.
 2. **The same again.** PX may hold a record twice, and counts it twice. That is believed when two
-   readings in a row bring exactly as many rows as announced, and the same records twice. With
-   other page sizes in both, a page that is served twice doubles other records each time.
+   readings bring exactly as many rows as announced, and the same records twice. With other page
+   sizes in both, a page that is served twice doubles other records each time.
 3. **Two equal readings.** A listing has no count. Where the loader will delete what is not in it,
    two readings in a row have to bring the same records. Nothing at all, without a count of zero,
    is asked for once more too.
@@ -88,7 +88,7 @@ class Ledger:
         """Keys of this reading."""
         self._keys_before: set[Key] | None = None
         self._earlier: set[Key] = set()
-        self._doubled_before: Counter[Key] | None = None
+        self._looked_doubled: tuple[Counter[Key], set[Key]] | None = None
         self._fruitless = 0
         self._most = -1
         self.is_believed_doubled = False
@@ -207,12 +207,8 @@ class Ledger:
         return self._expect_records or (self._confirm_empty and self.announced != 0)
 
     def _is_doubled_again(self) -> bool:
-        """Whether this reading and the one before show the same records twice, and all others."""
-        return (
-            self._looks_doubled()
-            and self._doubled == self._doubled_before
-            and self.keys == self._keys_before
-        )
+        """Whether this reading and an earlier one show the same records twice, and all others."""
+        return self._looks_doubled() and self._looked_doubled == (self._doubled, self.keys)
 
     def _looks_doubled(self) -> bool:
         is_exact = self.arrived == self.announced and not self._lost_an_answer
@@ -236,7 +232,8 @@ class Ledger:
         self._most = max(found, self._most)
         if self._fruitless >= READINGS - 1:
             return False
-        self._doubled_before = self._doubled if self._looks_doubled() else None
+        if self._looks_doubled():
+            self._looked_doubled = (self._doubled, self.keys)
         self._earlier |= self.keys
         self._keys_before, self.keys = self.keys, set()
         self.readings += 1

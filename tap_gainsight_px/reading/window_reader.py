@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tap_gainsight_px.catalog.spec import TimeFormat
+from tap_gainsight_px.catalog.spec import Paging, TimeFormat
 from tap_gainsight_px.errors import (
     RangeIgnoredError,
     ScrollLostError,
@@ -173,13 +173,14 @@ class _Reading:
         self.request = request
         self._reader = reader
         self._source = reader.source
-        self._needs_proof = needs_proof
+        # One answer that arrived whole shows one moment: there are no pages to slip between.
+        self._needs_proof = needs_proof and request.spec.paging is not Paging.SINGLE
         self._ledger = Ledger(
             settled=request.is_settled,
             # That there is nothing to tell about a parent is the usual case.
             confirm_empty=request.parent is None,
             expect_records=is_part,
-            needs_proof=needs_proof,
+            needs_proof=self._needs_proof,
         )
         self._rows = WindowRows()
 

@@ -74,7 +74,7 @@ def test_a_filter_that_works_saves_reading_everybody() -> None:
 
 @pytest.mark.parametrize(
     ("last_modified_filter", "reason"),
-    [("refused", "refuses a filter on lastModifiedDate"), ("ignored", "does not heed a filter")],
+    [("refused", "refuses a filter on lastModifiedDate"), ("ignored", "ignores a filter")],
 )
 def test_a_full_read_is_told_once_with_its_reason(
     last_modified_filter: str, reason: str, caplog: pytest.LogCaptureFixture
