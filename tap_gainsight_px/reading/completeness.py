@@ -252,4 +252,4 @@ def other_page_size(page_size: int, reading: int) -> int:
 
     With other page edges, a fault that is tied to a page shows as one.
     """
-    return page_size - reading if page_size > READINGS else page_size + reading
+    return page_size - reading if page_size > reading else page_size + reading
