@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from tests.chaos.runner import Report, play
+from tests.proxies import proxy_variables
 
 
 def main() -> int:
@@ -22,7 +23,7 @@ def main() -> int:
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed")
     parser.add_argument("-v", action="store_true", dest="verbose", help="a line for each seed")
     arguments = parser.parse_args()
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+    for name in proxy_variables():
         del os.environ[name]
     total, failed, began = Report(), 0, time.monotonic()
     for seed in range(arguments.first, arguments.first + arguments.seeds):

@@ -5,7 +5,6 @@ A record may be late then, and a run may fail, but no run may end well without i
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,11 +23,9 @@ Json = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let waits take a fiftieth of their time, and keep the machine's proxies out."""
+    """Let waits take a fiftieth of their time."""
     wait = Cancellation.wait
     monkeypatch.setattr(Cancellation, "wait", lambda stop, seconds: wait(stop, seconds / 50))
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
 
 
 def strike(path: str, fault: str, **how: Any) -> Json:

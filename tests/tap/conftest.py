@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,10 +16,3 @@ if TYPE_CHECKING:
 def tap(tmp_path: Path) -> Program:
     """Return the tap as a program."""
     return Program(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the machine's proxies out of requests to the sandbox."""
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
