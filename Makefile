@@ -28,7 +28,7 @@ endef
 
 # ---------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test lint docs format types layers unit tap properties contract sandbox e2e soak bench newest-sdk wheel lock clean python
+.PHONY: help demo demo-reset try test lint docs format types layers unit tap properties contract sandbox e2e soak bench newest-sdk wheel lock clean python
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ demo: $(DEV) $(PLUGINS) ## Gainsight PX (a stand-in) into a real Postgres, by Me
 
 demo-reset: ## Forget what the demo loaded
 	@rm -rf .demo
+
+STREAM ?= users
+try: $(DEV) ## One stream against the sandbox, with debug logs: make try STREAM=users [ARGS="--messages 50"]
+	@.venv/bin/python -m demo.try_stream $(STREAM) $(ARGS)
 
 # Every step runs, so that one run tells all that is wrong; the last line says how it went.
 STEPS := lint types layers unit tap properties contract sandbox e2e

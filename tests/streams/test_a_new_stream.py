@@ -51,8 +51,8 @@ def copy_of_the_tap(folder: Path, old: str, new: str) -> None:
 
 def add_stream(folder: Path, stream: str) -> None:
     """Copy the tap, and add one entry and one schema file to it."""
-    last = '_per_user("user_denylist", "/v1/users/denylist/{identifyId}"),'
-    copy_of_the_tap(folder, last, f"{last}\n{ENTRIES[stream]},")
+    start = "check_table(\n    [\n"
+    copy_of_the_tap(folder, start, f"{start}{ENTRIES[stream]},\n")
     schema = schema_of(KINDS[stream])
     schema["properties"]["articleId"] = {"type": "string", "description": "Asked for."}
     (folder / "schemas" / f"{stream}.json").write_text(json.dumps(schema), encoding="utf-8")
