@@ -46,6 +46,9 @@ MOST_WEIGHT = 4_000_000
 _SMALL_BYTES = 1_000_000
 _SAMPLE_BYTES = 1_024
 
+# What the bodies of PX's errors are made of, in lower case.
+_ERROR_FIELDS = frozenset({"externalapierror", "error", "errors", "errormessage", "message"})
+
 
 class PageDecoder:
     """Turns the bytes of an answer into a `Page` of one stream."""
@@ -68,6 +71,7 @@ class PageDecoder:
                 dicts, because each is looked at once more before it leaves.
         """
         self._spec = spec
+        self._declared = frozenset(schema.get("properties", {}))
         self._times = _time_fields(schema)
         self._coercion = Coercion(spec.name, schema, drop_unknown=drop_unknown)
         self._type: RecordType | None = None
@@ -132,6 +136,7 @@ class PageDecoder:
         if not isinstance(answer, dict):
             answer = {} if records_key else {"": self._as_one(answer)}
         elif records_key is None:
+            self._check_one(answer)
             answer = {"": [answer]}
         total_hits = answer.get("totalHits")
         total_hits = total_hits if type(total_hits) is int else None
@@ -152,6 +157,24 @@ class PageDecoder:
             scroll_id=str(scroll_id) if scroll_id else None,
             is_last=is_last if isinstance(is_last, bool) else None,
         )
+
+    def _check_one(self, answer: Mapping[str, Any]) -> None:
+        """Refuse an object that is not the record asked for, such as an error under status 200.
+
+        A record has its key. That of a child is put in by the tap, and its shape may be unknown:
+        there it must not be an error.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        if self._spec.parent is None:
+            lacking = [key for key in self._spec.primary_keys if answer.get(key) is None]
+            if lacking:
+                message = f"it has no {lacking[0]}"
+                raise ValueError(message)
+        elif _ERROR_FIELDS & {name.lower() for name in answer} and not self._declared & set(answer):
+            message = "it is an error and no record"
+            raise ValueError(message)
 
     def _as_one(self, answer: Any) -> Any:
         """Return a bare list as the records it stands for.

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_gainsight_px.catalog.spec import Paging, StreamSpec, TimeRange
+from tap_gainsight_px.catalog.spec import Paging, Parent, StreamSpec, TimeRange
 from tap_gainsight_px.errors import TooLargeError
 from tap_gainsight_px.records.decoder import PageDecoder
 from tap_gainsight_px.records.page import Page, has_key
@@ -45,6 +45,17 @@ SCHEMA: dict[str, Any] = {
         "free": {"type": ["object", "null"], "additionalProperties": True},
     },
 }
+
+ONE = replace(EVENTS, records_key=None, paging=Paging.SINGLE, page_size_max=None)
+CHILD = replace(
+    ONE, path="/v1/things/{thing}", primary_keys=("thing",), parent=Parent("things", "id", "thing")
+)
+ERRORS = [
+    '{"externalapierror": {"status": "NOT_FOUND", "message": "no"}}',
+    '{"errorMessage": "no"}',
+    '{"error": "no", "path": "/v1/events"}',
+    '{"Message": "no"}',
+]
 
 both_ways = pytest.mark.parametrize("fast", [True, False], ids=["page by page", "one by one"])
 
@@ -362,3 +373,18 @@ def as_text(page: Page) -> list[Any]:
     """Return the records with numbers as floats, in which form both paths can be compared."""
     texts = (json.dumps(record_of(one), default=float) for _, _, one in page.rows)
     return [json.dumps(json.loads(text, parse_int=float), sort_keys=True) for text in texts]
+
+
+@pytest.mark.parametrize("spec", [ONE, CHILD], ids=["the one record", "the record of a parent"])
+@pytest.mark.parametrize("body", ERRORS)
+def test_an_error_under_status_200_is_no_record(spec: StreamSpec, body: str) -> None:
+    """It would move the bookmark and stand in the table."""
+    with pytest.raises(ValueError, match=r"has no id|an error"):
+        PageDecoder(spec, SCHEMA)(body.encode(), {"thing": "1"} if spec is CHILD else None)
+
+
+@pytest.mark.parametrize("body", ['{"anything": 1}', '{"name": "a", "message": "b"}', "{}"])
+def test_the_record_of_a_parent_may_have_any_shape(body: str) -> None:
+    """The shape of survey metadata is not documented, and preferences may all be unset."""
+    page = PageDecoder(CHILD, SCHEMA)(body.encode(), {"thing": "1"})
+    assert [row[1] for row in page.rows] == ["1"]
