@@ -37,6 +37,7 @@ from tap_gainsight_px.stream import PxStream
 from tap_gainsight_px.stream_maps import definition_errors, watch_expressions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     import click
@@ -57,10 +58,11 @@ class TapGainsightPx(Tap):
     config_jsonschema = SETTINGS_SCHEMA
     message_writer_class = PageWriter
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, clock: Callable[[], int] = timestamps.now, **kwargs: Any) -> None:
         """Check the configuration and the STATE before the first request.
 
         Args:
+            clock: Tells the time in epoch milliseconds; a run ends where it says the run began.
             kwargs: What the SDK's own taps take.
 
         Raises:
@@ -69,6 +71,7 @@ class TapGainsightPx(Tap):
         """
         self._cancellation = Cancellation()
         self._is_interrupted = False
+        self._clock = clock
         has_mapper = kwargs.pop("setup_mapper", True)
         # The mapper needs the streams, and some of their types only the API can tell.
         super().__init__(setup_mapper=False, **kwargs)
@@ -109,7 +112,7 @@ class TapGainsightPx(Tap):
 
     @cached_property
     def _settings(self) -> Settings:
-        return Settings.from_config(self._config, run_start=timestamps.now())
+        return Settings.from_config(self._config, run_start=self._clock())
 
     # Streams
 
@@ -217,7 +220,7 @@ class TapGainsightPx(Tap):
             "Read %s records with %s requests in %.1f s",
             f"{run.records:,}",
             f"{self._transport.requests_sent:,}",
-            (timestamps.now() - run.settings.run_start) / 1_000,
+            (self._clock() - run.settings.run_start) / 1_000,
         )
 
     def finish(self) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from decimal import Decimal
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from px_sandbox import KINDS, World
+from px_sandbox import KINDS, ManualClock, World
 from tests.contract.facts import DEFINITIONS, STREAM_FACTS, fields_of
 from tests.streams.truth import DAY
+from tests.tap.worlds import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,10 +43,14 @@ LISTED = tuple(
 )
 
 
-@cache
 def now() -> int:
-    """Return the last midnight (UTC) in epoch milliseconds; it stays while the tests run."""
-    return int(time.time() * 1_000) // DAY * DAY
+    """Return the midnight (UTC) before the clock of these worlds in epoch milliseconds."""
+    return NOW // DAY * DAY
+
+
+def empty_world() -> World:
+    """Make a world that holds nothing and stands still at `NOW`."""
+    return World(ManualClock(NOW))
 
 
 class Maker:
@@ -147,7 +150,7 @@ def subscription(variant: str) -> Json:
 
 def rich_world() -> World:
     """Make a world with every variant of every kind, and something to tell about each."""
-    world = World()
+    world = empty_world()
     for kind in LISTED:
         world.put_many(kind, records_of(kind))
     world.put("subscription", subscription("more"))

@@ -127,7 +127,7 @@ def sync(
     by_sdk: bool = False,
     **settings: Any,
 ) -> Run:
-    """Sync some streams; an error of the tap's is kept, not raised.
+    """Sync some streams by the sandbox's clock; an error of the tap's is kept, not raised.
 
     Args:
         sandbox: The server; its log of requests begins anew after discovery.
@@ -144,6 +144,7 @@ def sync(
     with redirect_stdout(stdout), _signals_kept():
         try:
             tap = TapGainsightPx(
+                clock=sandbox.world.clock.now_ms,
                 config=config(sandbox, **settings),
                 state=deepcopy(state),
                 catalog=catalog,

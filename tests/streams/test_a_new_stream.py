@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from px_sandbox import SandboxServer, World
+from px_sandbox import SandboxServer
 from tests.contract.facts import PROJECT, STREAM_FACTS, schema_of
-from tests.streams.rich import now, records_of
+from tests.streams.rich import empty_world, now, records_of
 from tests.streams.runs import Run, config, entry_of, messages_in, names_of, root, select
 from tests.streams.truth import DAY, bodies, converted, in_order, iso
 
@@ -79,7 +79,7 @@ def run_copy(folder: Path, *options: str, **files: Any) -> subprocess.CompletedP
 def test_a_new_stream_takes_one_entry_and_one_schema_file(tmp_path: Path, stream: str) -> None:
     """It is discovered, selected, read whole, converted, and activated like the others."""
     add_stream(tmp_path, stream)
-    world = World()
+    world = empty_world()
     kind = KINDS[stream]
     world.put_many(kind, records_of(kind))
     with SandboxServer(world) as sandbox:

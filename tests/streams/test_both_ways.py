@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from px_sandbox import SandboxServer, World
+from px_sandbox import SandboxServer
+from tests.streams.rich import empty_world
 from tests.streams.runs import Run, discover, entry_of, select, sync
 from tests.streams.truth import DAY, iso
 
@@ -54,7 +55,7 @@ def test_schema_record_and_state_are_the_same_both_ways(
     size: int,
 ) -> None:
     """Whatever the records hold, whatever is deselected and wherever windows and pages end."""
-    world = World()
+    world = empty_world()
     named = [{"eventId": f"e{n}", **event} for n, event in enumerate(custom_events)]
     world.put_many("custom_events", named)
     dated = [{} if date is None else {"lastModifiedDate": date} for date in modified]

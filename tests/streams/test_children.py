@@ -9,7 +9,7 @@ import pytest
 from px_sandbox import SandboxServer, World
 from tap_gainsight_px.errors import StoppedError
 from tests.contract.facts import STREAM_FACTS
-from tests.streams.rich import now
+from tests.streams.rich import empty_world, now
 from tests.streams.runs import sync
 from tests.streams.truth import DAY, iso
 
@@ -40,7 +40,7 @@ def ids(count: int) -> list[str]:
 
 def family(count: int = COUNT) -> World:
     """Make a world with so many parents of every kind, each with a child in the last two days."""
-    world = World()
+    world = empty_world()
     # The order in which the API lists them is not the one of their ids.
     for number, identity in enumerate(reversed(ids(count))):
         world.put("engagements", {"id": identity, "name": "n", "type": "GUIDE"})

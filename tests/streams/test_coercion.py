@@ -10,7 +10,7 @@ import pytest
 
 from px_sandbox import SandboxServer, World
 from tests.contract.facts import STREAM_FACTS, fields_of
-from tests.streams.rich import KEYS, LISTED, TIMES, now
+from tests.streams.rich import KEYS, LISTED, TIMES, empty_world, now
 from tests.streams.runs import discover, properties_of, sync
 from tests.streams.truth import DAY, exact, iso
 
@@ -78,7 +78,7 @@ def read(world: World, *streams: str, **settings: Any) -> Run:
 @pytest.fixture(scope="module")
 def odd_runs() -> dict[str, Run]:
     """Read in both ways a world in which one record of every kind has no field of its type."""
-    world = World()
+    world = empty_world()
     for kind in LISTED:
         world.put_many(kind, (plain(kind, number) for number in range(3)))
         world.put(kind, {**plain(kind, 3), **odd_fields(kind)})
@@ -109,7 +109,7 @@ def test_values_of_another_type_stop_nothing_and_are_kept(
 
 def test_every_stream_has_a_place_for_values_of_another_type() -> None:
     """The column is there before it is needed, so that a load does not stop for it."""
-    with SandboxServer(World()) as sandbox:
+    with SandboxServer(empty_world()) as sandbox:
         catalog = discover(sandbox)
     for stream in STREAM_FACTS:
         field = properties_of(catalog, stream)["_unexpected"]
@@ -120,7 +120,7 @@ def test_every_stream_has_a_place_for_values_of_another_type() -> None:
 @by_ways
 def test_a_value_that_can_be_one_of_the_declared_type_becomes_one(*, by_sdk: bool) -> None:
     """Digits are numbers, a single value is a list of one, a number is text: nothing is lost."""
-    world = World()
+    world = empty_world()
     user: dict[str, Any] = {
         "score": "17",
         "numberOfVisits": Decimal("5.0"),
@@ -151,7 +151,7 @@ def test_a_value_that_can_be_one_of_the_declared_type_becomes_one(*, by_sdk: boo
 @by_ways
 def test_a_nested_value_is_set_aside_under_its_path(*, by_sdk: bool) -> None:
     """And the rest of its object stays where it is."""
-    world = World()
+    world = empty_world()
     place = {"city": "Bern", "coordinates": {"latitude": "north", "longitude": 7}}
     metrics = [{"channel": 1}, {"channel": "two"}]
     users = {"identifyId": "i", "location": place, "channelMetricList": metrics}
@@ -168,7 +168,7 @@ def test_a_nested_value_is_set_aside_under_its_path(*, by_sdk: bool) -> None:
 @by_ways
 def test_a_time_outside_the_calendar_is_set_aside(*, by_sdk: bool) -> None:
     """No timestamp can hold it, and no other record suffers."""
-    world = World()
+    world = empty_world()
     world.put("users", {"aptrinsicId": "a", "identifyId": "i", "createDate": 2**70})
     world.put("users", {"aptrinsicId": "b", "identifyId": "j", "createDate": 7})
     run = read(world, "users", by_sdk=by_sdk)
@@ -182,7 +182,7 @@ def test_drift_is_reported_once_by_stream_and_field(
     caplog: pytest.LogCaptureFixture, *, by_sdk: bool
 ) -> None:
     """A million odd records are one line."""
-    world = World()
+    world = empty_world()
     world.put_many("segments", ({"id": f"{n}", "name": "n", "new": 1} for n in range(20)))
     world.put_many(
         "integrations", ({"integrationSyncName": f"{n}", "currentStatus": "UP"} for n in range(9))
@@ -204,7 +204,7 @@ def test_an_unknown_field_is_passed_on_or_left_out_as_the_user_chooses(
     caplog: pytest.LogCaptureFixture, way: str
 ) -> None:
     """Passing it on is the default; left out, it is named. So in every stream."""
-    world = World()
+    world = empty_world()
     more = {"brandNew": {"a": [2**70, Decimal("0.25")]}, "brandNewToo": None}
     for kind in LISTED:
         world.put(kind, {**plain(kind, 1), **more})

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from px_sandbox import SandboxServer, World
-from tests.streams.rich import now
+from px_sandbox import SandboxServer
+from tests.streams.rich import empty_world, now
 from tests.streams.runs import discover, properties_of, sync
 from tests.streams.truth import DAY, exact, iso
 
@@ -39,7 +39,7 @@ both_models = pytest.mark.parametrize("stream", KEYS)
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
     """Serve users and accounts with an attribute of every type, and some without."""
-    world = World()
+    world = empty_world()
     for model, stream in (("user", "users"), ("account", "accounts")):
         world.put_many(
             f"{model}_attributes",

@@ -11,7 +11,7 @@ import pytest
 from px_sandbox import SandboxServer, World
 from tap_gainsight_px.errors import SettingsError
 from tests.contract.facts import STREAM_FACTS
-from tests.streams.rich import now
+from tests.streams.rich import empty_world, now
 from tests.streams.runs import discover, entry_of, names_of, properties_of, select, sync
 from tests.streams.truth import DAY, exact, iso
 
@@ -65,7 +65,7 @@ def event(number: int, attributes: Any, **fields: Any) -> dict[str, Any]:
 
 def a_world() -> World:
     """Make a world with events of that name, and others."""
-    world = World()
+    world = empty_world()
     world.put_many("custom_events", (event(n, one) for n, one in enumerate(ATTRIBUTES)))
     world.put("custom_events", event(90, {"plan": 5}, eventName="something else"))
     world.put("custom_events", event(91, {"other": 5}, eventName=f"{NAME} twice"))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from px_sandbox import SandboxServer, World, WorldPlan
+from px_sandbox import ManualClock, SandboxServer, World, WorldPlan
 from tests.contract.facts import STREAM_FACTS
-from tests.streams.rich import now, rich_world, subscription
+from tests.streams.rich import empty_world, now, rich_world, subscription
 from tests.streams.runs import sync
 from tests.streams.sums import SUMS
 from tests.streams.truth import DAY, asked_one_by_one, exact, in_order, iso, listed
+from tests.tap.worlds import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,8 @@ def written(run: Run, stream: str) -> list[dict[str, Any]]:
 def lively() -> Iterator[Runs]:
     """Read a generated world whole, in both ways."""
     world = World.generated(
-        WorldPlan(anchor_ms=now(), seed=11, days=DAYS, users=40, accounts=12, events=700)
+        WorldPlan(anchor_ms=now(), seed=11, days=DAYS, users=40, accounts=12, events=700),
+        ManualClock(NOW),
     )
     with SandboxServer(world) as sandbox:
         settings: Any = {"start_date": iso(now() - DAYS * DAY), "end_date": iso(now())}
@@ -137,7 +139,7 @@ def test_the_one_record_of_the_subscription_comes_out_whatever_is_in_it(
     variant: str, way: str
 ) -> None:
     """There is only one at a time, so its variants have a world each."""
-    world = World()
+    world = empty_world()
     world.put("subscription", subscription(variant))
     with SandboxServer(world) as sandbox:
         run = sync(sandbox, "subscription", by_sdk=WAYS[way])
@@ -149,7 +151,7 @@ def test_the_one_record_of_the_subscription_comes_out_whatever_is_in_it(
 def test_an_odd_date_of_the_last_change_hides_nobody(modified: int, filtered: str) -> None:
     """Before 1970, or a placeholder at either end of the calendar: a first sync reads everybody."""
     keys = {"users": "aptrinsicId", "accounts": "id"}
-    world = World()
+    world = empty_world()
     for stream, key in keys.items():
         world.put(stream, {key: "odd", "lastModifiedDate": modified})
         world.put(stream, {key: "usual", "lastModifiedDate": now() - DAY})

@@ -8,7 +8,7 @@ import pytest
 
 from px_sandbox import SandboxServer, World
 from tests.contract.facts import STREAM_FACTS
-from tests.streams.rich import KEYS, TIMES, VIEWS, now
+from tests.streams.rich import KEYS, TIMES, VIEWS, empty_world, now
 from tests.streams.runs import sync
 from tests.streams.truth import DAY, iso
 
@@ -51,7 +51,7 @@ def fill(world: World, stream: str, count: int) -> None:
 
 def world_with(stream: str, count: int) -> World:
     """Make a world with so many records of one stream."""
-    world = World()
+    world = empty_world()
     fill(world, stream, count)
     return world
 
@@ -59,7 +59,7 @@ def world_with(stream: str, count: int) -> World:
 @pytest.fixture(scope="module")
 def read_by_size() -> dict[int, tuple[Run, list[LoggedRequest]]]:
     """Read three records of every paged stream, in the usual page size and in a small one."""
-    world = World()
+    world = empty_world()
     for stream in PAGED:
         fill(world, stream, 3)
     found = {}
@@ -154,7 +154,7 @@ def test_a_single_answer_costs_one_request_without_parameters(stream: str) -> No
 
 def test_every_subscription_user_is_listed_whenever_they_were_seen_last() -> None:
     """The call lists who was not seen after a time, so the time asked about is far off."""
-    world = World()
+    world = empty_world()
     seen = {"never": None, "long ago": 0, "now": now() + DAY, "in 2099": 4_070_908_800_000}
     for identity, time in seen.items():
         world.put("subscription_users", {"id": identity, "lastSuccessfulLoginTimestamp": time})

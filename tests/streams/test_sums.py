@@ -8,7 +8,7 @@ import pytest
 
 from px_sandbox import SandboxServer, World
 from tests.contract.facts import STREAM_FACTS
-from tests.streams.rich import now
+from tests.streams.rich import empty_world, now
 from tests.streams.runs import sync
 from tests.streams.sums import MONDAY, SUMS, WEEK, days, week_of, weeks
 from tests.streams.truth import DAY, SECOND, in_order, iso
@@ -43,7 +43,7 @@ def put(world: World, date: int, *, identity: str = "x", **fields: Any) -> None:
 
 def world_of_sums() -> World:
     """Make a world with something in every week, at its edges, and nothing in some days."""
-    world = World()
+    world = empty_world()
     for identity in ("x", "y"):
         world.put("engagements", {"id": identity, "name": "N", "type": "T"})
         world.put("features", {"id": identity, "name": "N", "propertyKey": "AP"})

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from px_sandbox import SandboxServer, World
+from px_sandbox import SandboxServer
 from tap_gainsight_px.errors import StoppedError
 from tests.contract.facts import EVENT_STREAMS, STREAM_FACTS
-from tests.streams.rich import now, rich_world
+from tests.streams.rich import empty_world, now, rich_world
 from tests.streams.runs import discover, entry_of, root, select, sync
 from tests.streams.truth import DAY, iso
 
@@ -80,7 +80,7 @@ def test_every_full_table_is_activated_after_its_last_record(
 def test_a_table_that_has_become_empty_is_activated_too() -> None:
     """Without it the last rows would never go. There is always one subscription."""
     emptied = [name for name in FULL if name != "subscription"]
-    with SandboxServer(World()) as sandbox:
+    with SandboxServer(empty_world()) as sandbox:
         run = sync(sandbox, *emptied)
     assert run.error is None
     assert run.of("RECORD") == []

@@ -120,7 +120,7 @@ def sync(
     catalog: Json | None = None,
     **settings: Any,
 ) -> Output:
-    """Run a sync of some streams within this process; an error of the tap's is kept, not raised."""
+    """Run a sync within this process, by the sandbox's clock; an error of the tap's is kept."""
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n")
     catalog = catalog or discover(sandbox, *streams)
     sandbox.requests.clear()
@@ -128,6 +128,7 @@ def sync(
     with redirect_stdout(stdout), _signals_kept():
         try:
             tap = TapGainsightPx(
+                clock=sandbox.world.clock.now_ms,
                 config=config(sandbox, **settings),
                 state=deepcopy(state),
                 catalog=catalog,

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from px_sandbox import SandboxServer, World
+from px_sandbox import SandboxServer
 from tests.tap.harness import BOOKMARKS, Output, discover, milliseconds, sync
-from tests.tap.worlds import DAY, SECOND, event, events_at, iso, today, user, world_of
+from tests.tap.worlds import DAY, NOW, SECOND, event, events_at, iso, today, user, world_of
 
 HOUR = 3_600 * SECOND
-
-
-def now() -> int:
-    """Return the present in epoch milliseconds."""
-    return int(time.time() * 1_000)
 
 
 def bookmark(stream: str, at: int) -> dict[str, Any]:
@@ -48,39 +42,39 @@ def test_each_window_is_followed_by_its_state() -> None:
 def test_empty_windows_move_the_bookmark() -> None:
     """Years without an event are not read again and again."""
     start = today() - 800 * DAY
-    began = now() // SECOND * SECOND
+    began = NOW // SECOND * SECOND
     with SandboxServer(events_at([today() - DAY])) as sandbox:
         output = sync(sandbox, "custom_events", start_date=iso(start))
     found = times(output)
     steps = [later - earlier for earlier, later in pairwise([start, *found])]
     assert all(0 < step <= 190 * DAY for step in steps)
-    assert began <= found[-1] <= now()
+    assert found[-1] == began
 
 
 def test_without_any_event_the_bookmark_is_the_start_of_the_run() -> None:
     """Nothing to read is read to the end as well."""
-    began = now() // SECOND * SECOND
-    with SandboxServer(World()) as sandbox:
+    began = NOW // SECOND * SECOND
+    with SandboxServer(world_of()) as sandbox:
         output = sync(sandbox, "custom_events", "users", "accounts")
     for stream in BOOKMARKS:
-        assert began <= times(output, stream)[-1] <= now()
+        assert times(output, stream)[-1] == began
 
 
 @pytest.mark.parametrize("stream", ["custom_events", "users"])
 def test_a_record_from_the_future_does_not_take_the_bookmark_along(stream: str) -> None:
     """A wrong clock somewhere must not make the next run skip what happens until then."""
     world = world_of(
-        custom_events=[event("past", today() - DAY), event("future", now() + 3 * DAY)],
-        users=[user("past", today() - DAY), user("future", now() + 3 * DAY)],
+        custom_events=[event("past", today() - DAY), event("future", NOW + 3 * DAY)],
+        users=[user("past", today() - DAY), user("future", NOW + 3 * DAY)],
     )
     with SandboxServer(world) as sandbox:
         output = sync(sandbox, stream)
-    assert max(times(output, stream)) <= now()
+    assert max(times(output, stream)) <= NOW
 
 
 def test_bookmarks_only_go_forward() -> None:
     """Also in the lookback, which begins before the bookmark, and with a narrow window."""
-    with SandboxServer(events_at([now() - HOUR * number for number in range(1, 200)])) as sandbox:
+    with SandboxServer(events_at([NOW - HOUR * number for number in range(1, 200)])) as sandbox:
         state = bookmark("custom_events", today() - 2 * DAY)
         output = sync(
             sandbox,
@@ -126,7 +120,7 @@ def test_a_late_event_is_read_by_the_second_run_and_the_second_only() -> None:
     world = events_at([today() - DAY * number for number in range(1, 9)])
     with SandboxServer(world) as sandbox:
         first = sync(sandbox, "custom_events")
-        world.put("custom_events", event("late", now() - 1_800 * SECOND))
+        world.put("custom_events", event("late", NOW - 1_800 * SECOND))
         second = sync(sandbox, "custom_events", state=first.states[-1])
         third = sync(sandbox, "custom_events", state=second.states[-1], lookback_seconds=0)
     assert "late" not in first.keys("custom_events")
@@ -162,7 +156,7 @@ def test_bookmarks_of_other_taps_and_versions_are_understood(value: object) -> N
             "a_stream_of_old": {"replication_key_value": "whatever"},
         }
     }
-    with SandboxServer(World()) as sandbox:
+    with SandboxServer(world_of()) as sandbox:
         output = sync(sandbox, "custom_events", state=state)
         starts = {int(str(one.params["dateRangeStart"])) for one in sandbox.requests}
     assert output.error is None
@@ -177,7 +171,7 @@ def test_a_bookmark_of_another_replication_key_means_a_first_sync() -> None:
         }
     }
     start = today() - 50 * DAY
-    with SandboxServer(World()) as sandbox:
+    with SandboxServer(world_of()) as sandbox:
         sync(sandbox, "custom_events", state=state, start_date=iso(start))
         starts = {int(str(one.params["dateRangeStart"])) for one in sandbox.requests}
     assert min(starts) == start
@@ -190,15 +184,15 @@ def test_a_bookmark_in_the_future_is_taken_back_to_the_start_of_the_run(
 ) -> None:
     """Otherwise everything until then would be skipped by all runs to come."""
     settings: dict[str, Any] = {"end_date": end} if end else {}
-    with SandboxServer(World()) as sandbox:
+    with SandboxServer(world_of()) as sandbox:
         output = sync(
             sandbox,
             "custom_events",
-            state=bookmark("custom_events", now() + 400 * DAY),
+            state=bookmark("custom_events", NOW + 400 * DAY),
             lookback_seconds=lookback,
             **settings,
         )
-    assert times(output)[-1] <= now()
+    assert times(output)[-1] <= NOW
 
 
 def test_full_table_in_the_catalog_reads_all_and_leaves_the_bookmark_alone() -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from px_sandbox import SandboxServer, World
+from px_sandbox import Clock, SandboxServer, World
 from tests.tap.harness import KEYS, config, discover, entry_of, sync
-from tests.tap.worlds import DAY, event, iso, lively_world, today, user, world_of
+from tests.tap.worlds import DAY, event, iso, lively_world, present_day, user, world_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def sandbox() -> Iterator[SandboxServer]:
     """Serve a world with one event and one user."""
     world = world_of(
-        custom_events=[event("e", today() - DAY)], users=[user("u", today() - 2 * DAY)]
+        Clock(),
+        custom_events=[event("e", present_day() - DAY)],
+        users=[user("u", present_day() - 2 * DAY)],
     )
     with SandboxServer(world) as server:
         yield server
@@ -164,7 +166,7 @@ def test_an_expression_that_fails_is_one_line_by_stream(
     assert "Traceback" not in output.log
     (line,) = errors(output)
     assert "stream_maps.users.number cannot be applied to a record: int(aptrinsicId) (Va" in line
-    assert all(one < iso(today() - 2 * DAY) for one in output.bookmarks("users"))
+    assert all(one < iso(present_day() - 2 * DAY) for one in output.bookmarks("users"))
 
 
 def fail(*_: object, **__: object) -> None:
@@ -252,7 +254,7 @@ def test_settings_come_from_the_environment_too(sandbox: SandboxServer, tap: Pro
 
 def test_the_test_command_reads_one_record_of_each_stream(tap: Program) -> None:
     """`--test` proves key and permissions, and reads no more of a big account."""
-    with SandboxServer(lively_world(events=3_000)) as sandbox:
+    with SandboxServer(lively_world(Clock(), events=3_000)) as sandbox:
         output = tap.run("--test", config=config(sandbox, page_size=50, window_max_records=100))
     assert output.exit_code == 0, output.log
     assert len({one["stream"] for one in output.of("SCHEMA")}) >= len(KEYS)

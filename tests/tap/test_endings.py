@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from px_sandbox import SandboxServer
+from px_sandbox import Clock, SandboxServer
 from tap_gainsight_px.errors import RefusedError, StoppedError
 from tap_gainsight_px.tap import TapGainsightPx
 from tests.idle import wait_until_idle
 from tests.tap.harness import PROJECT, Output, config, discover, environment, sync
-from tests.tap.worlds import DAY, events_at, iso, today
+from tests.tap.worlds import DAY, events_at, iso, present_day
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from tests.tap.harness import Json, Program
 
-START = today() - 300 * DAY
+START = present_day() - 300 * DAY
 STREAM = "custom_events"
 EVENTS = 900
 # Half of the events are read before the API falls silent, so a run can only be broken off.
@@ -42,7 +42,8 @@ SETTINGS: Json = {
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
     """Serve three events a day, but not to the end."""
-    with SandboxServer(events_at([START + n * DAY // 3 for n in range(EVENTS)]), HALF) as server:
+    dates = [START + n * DAY // 3 for n in range(EVENTS)]
+    with SandboxServer(events_at(dates, Clock()), HALF) as server:
         yield server
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from px_sandbox import SandboxServer, World
+from px_sandbox import SandboxServer
 from tests.tap.harness import by_key, doubled, milliseconds, plain, sync
-from tests.tap.worlds import DAY, SECOND, event, events_at, iso, today, years_of_dates
+from tests.tap.worlds import DAY, SECOND, event, events_at, iso, today, world_of, years_of_dates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,7 +141,7 @@ def test_the_range_begins_at_start_date_and_ends_before_end_date() -> None:
 def test_an_event_that_the_api_holds_twice_is_written_once() -> None:
     """The same eventId twice in one window is one record, and no shortfall."""
     at = today() - DAY
-    world = World()
+    world = world_of()
     world.put_many("custom_events", [event("a", at), event("a", at), event("b", at + 1)])
     with SandboxServer(world) as sandbox:
         output = sync(sandbox, "custom_events")
@@ -167,7 +167,7 @@ def test_values_leave_as_they_came() -> None:
         "attributes": {"big": 2**70, "ratio": 0.1, "nested": [{"x": None}], "text": "李 😀 \u2028"},
         "newField": {"from": "a later version"},
     }
-    world = World()
+    world = world_of()
     world.put("custom_events", record)
     with SandboxServer(world) as sandbox:
         (written,) = sync(sandbox, "custom_events").records("custom_events")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from px_sandbox import SandboxServer
+from px_sandbox import Clock, SandboxServer
 from tests.tap.harness import by_key, config, discover, doubled, sync
-from tests.tap.worlds import DAY, event, events_at, iso, today, user, world_of
+from tests.tap.worlds import DAY, NOW, event, events_at, iso, present_day, today, user, world_of
 
 if TYPE_CHECKING:
     from tests.tap.harness import Program
@@ -87,7 +86,7 @@ def test_events_that_come_in_during_the_run_wait_for_the_next() -> None:
     world = events_at(DATES)
     with SandboxServer(world) as sandbox:
         # Visible at once, and dated after the start of the run that follows.
-        world.put("custom_events", event("soon", int(time.time() * 1_000) + 60_000))
+        world.put("custom_events", event("soon", NOW + 60_000))
         first = sync(sandbox, "custom_events", **SETTINGS)
     assert "soon" not in first.keys("custom_events")
     assert len(first.keys("custom_events")) == 400
@@ -110,7 +109,8 @@ def test_the_key_appears_nowhere_even_at_debug(
     tap: Program, misbehaviour: dict[str, Any], exit_code: int
 ) -> None:
     """Neither in a message nor in a log line of the tap, the SDK or the HTTP library."""
-    with SandboxServer(events_at(DATES[:50]), misbehaviour, api_key=KEY) as sandbox:
+    dates = [present_day() - n * DAY for n in range(50)]
+    with SandboxServer(events_at(dates, Clock()), misbehaviour, api_key=KEY) as sandbox:
         catalog = discover_elsewhere()
         output = tap.run(
             config=config(sandbox),

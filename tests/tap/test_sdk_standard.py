@@ -28,4 +28,5 @@ TestTap = get_tap_test_class(
     suite_config=SuiteConfig(max_records_limit=150),
     catalog=discover(_SANDBOX, everything=True),
     parse_env_config=False,
+    clock=_SANDBOX.world.clock.now_ms,
 )

@@ -1,18 +1,28 @@
-"""Worlds that a test can tell the truth about, built around the present."""
+"""Worlds that a test can tell the truth about, at one fixed moment.
+
+A tap that runs within the test lives by the clock of its world. A tap that runs as a program has
+the machine's clock: its worlds are built around `present_day()`, with `Clock()`.
+"""
 
 from __future__ import annotations
 
 import random
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from px_sandbox import World, WorldPlan
+from px_sandbox import ManualClock, World, WorldPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from px_sandbox import Clock
+
 SECOND = 1_000
 DAY = 86_400 * SECOND
+
+NOW = 1_781_072_000_000
+"""2026-06-10T06:13:20Z in epoch milliseconds: where the clock of the tests stands."""
 
 ATTRIBUTES = (
     {"id": "a1", "apiName": "plan", "name": "Plan", "type": "STRING", "origin": "CUSTOM"},
@@ -23,7 +33,13 @@ ATTRIBUTES = (
 
 
 def today() -> int:
-    """Return the last midnight (UTC) in epoch milliseconds."""
+    """Return the midnight (UTC) before `NOW` in epoch milliseconds."""
+    return NOW // DAY * DAY
+
+
+@cache
+def present_day() -> int:
+    """Return the last midnight (UTC) by the machine's clock; it stays while the tests run."""
     return int(time.time() * 1_000) // DAY * DAY
 
 
@@ -49,17 +65,17 @@ def account(key: str, modified: int | None, **fields: Any) -> dict[str, Any]:
     return {"id": key, "name": f"Account {key}", **dated, **fields}
 
 
-def world_of(**records: Iterable[dict[str, Any]]) -> World:
-    """Make a world of these records by kind."""
-    world = World()
+def world_of(clock: Clock | None = None, **records: Iterable[dict[str, Any]]) -> World:
+    """Make a world of these records by kind; without a clock it stands still at `NOW`."""
+    world = World(clock or ManualClock(NOW))
     for kind, ones in records.items():
         world.put_many(kind, ones)
     return world
 
 
-def events_at(dates: Sequence[int]) -> World:
+def events_at(dates: Sequence[int], clock: Clock | None = None) -> World:
     """Make a world with a custom event at each of these times."""
-    return world_of(custom_events=[event(f"e{n}", date) for n, date in enumerate(dates)])
+    return world_of(clock, custom_events=[event(f"e{n}", date) for n, date in enumerate(dates)])
 
 
 def years_of_dates(start: int, end: int, *, seed: int, quiet: int, burst: int) -> list[int]:
@@ -77,9 +93,14 @@ def years_of_dates(start: int, end: int, *, seed: int, quiet: int, burst: int) -
     return dates
 
 
-def lively_world(**sizes: int) -> World:
-    """Make a generated world that stands still: users, accounts, attributes and events."""
+def lively_world(clock: Clock | None = None, **sizes: int) -> World:
+    """Make a generated world: users, accounts, attributes and events up to its last midnight."""
+    clock = clock or ManualClock(NOW)
+    anchor_ms = clock.now_ms() // DAY * DAY
     plan = WorldPlan(
-        anchor_ms=today(), seed=5, days=60, **{"users": 120, "accounts": 30, "events": 800} | sizes
+        anchor_ms=anchor_ms,
+        seed=5,
+        days=60,
+        **{"users": 120, "accounts": 30, "events": 800} | sizes,
     )
-    return World.generated(plan)
+    return World.generated(plan, clock)
