@@ -103,7 +103,7 @@ def test_users_before_the_start_date_are_read_whatever_is_known_of_the_filter(
     """That a full table and a first sync hold everything is a fact of its own."""
     name, _, value = fact.partition("=")
     copy_of_the_tap(tmp_path, fact, f"{name}={value != 'True'}")
-    world = World()
+    world = empty_world()
     for number in range(21):
         changed = now() - number * 30 * DAY - DAY
         world.put("users", {"aptrinsicId": f"u{number}", "lastModifiedDate": changed})
