@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import requests
+
+from px_sandbox.endpoints import ENDPOINTS
+from tests.contract.facts import STREAM_FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,3 +100,18 @@ def rows(page: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the records of a page, whatever their key is."""
     found: list[dict[str, Any]] = next(value for value in page.values() if isinstance(value, list))
     return found
+
+
+def streams_without_route() -> list[str]:
+    """Return the documented streams whose call the sandbox does not know."""
+    return [
+        f"{name}: {fact['path']}"
+        for name, fact in STREAM_FACTS.items()
+        if not any(_serves(endpoint.path, fact["path"]) for endpoint in ENDPOINTS)
+    ]
+
+
+def _serves(route: str, path: str) -> bool:
+    pairs = list(zip_longest(route.split("/"), path.split("/")))
+    # One call serves the attributes of both models, each of which is a stream.
+    return all(mine in (theirs, "{type}") for mine, theirs in pairs)

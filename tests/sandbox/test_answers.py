@@ -10,7 +10,16 @@ import requests
 
 from px_sandbox import KINDS, World
 from px_sandbox.endpoints import ENDPOINTS
-from tests.sandbox.client import DAY, KEY_HEADER, NOW, Client, event, rows, user
+from tests.sandbox.client import (
+    DAY,
+    KEY_HEADER,
+    NOW,
+    Client,
+    event,
+    rows,
+    streams_without_route,
+    user,
+)
 
 NUMBERED = {
     "/v1/engagement": "engagements",
@@ -243,6 +252,11 @@ def test_feature_adoption_counts_events_users_and_accounts(world: World, client:
     assert counts("f") == (2, 1, 1)
     assert counts("m") == (3, 2, 1)
     assert client.get("/v1/feature/adoption/x").status_code == 404
+
+
+def test_every_stream_has_a_route() -> None:
+    """Else the tap finds nothing where PX has something."""
+    assert streams_without_route() == []
 
 
 def test_every_kind_with_records_is_shown_by_some_call() -> None:

@@ -8,13 +8,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
+from px_sandbox import EVENT_KINDS
 from tests.sandbox.client import CUSTOM, KEY_HEADER
 
 if TYPE_CHECKING:
@@ -58,14 +58,11 @@ def test_it_says_one_line_when_ready_and_ends_quietly(number: signal.Signals) ->
         assert process.returncode == 0
 
 
-def test_20000_events_are_served_within_two_seconds_of_the_start() -> None:
-    """Generated, sorted and listening; twice the time is allowed to a busy machine."""
-    start = time.monotonic()
+def test_the_number_of_events_is_the_one_asked_for() -> None:
+    """However many there are: all are there when the line says that it is ready."""
     with running("--events", "20000") as (_, url, _key):
-        took = time.monotonic() - start
         counts = requests.get(f"{url}/_sandbox/status", timeout=5).json()["counts"]
-    assert sum(count for kind, count in counts.items() if kind.endswith("_events")) > 19_000
-    assert took < 4
+    assert sum(counts[kind] for kind in EVENT_KINDS) == 20_000
 
 
 def test_options_shape_the_world_and_the_misbehaviour(tmp_path: Path) -> None:

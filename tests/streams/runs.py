@@ -166,6 +166,20 @@ def sync(
     return Run(messages_in(binary.getvalue().decode()), error)
 
 
+def sync_each(sandbox: SandboxServer, *streams: str, **options: Any) -> Run:
+    """Sync each stream in a run of its own; return the runs' messages as those of one run.
+
+    What is wrong with one stream then shows in the tests of that stream, and in no others.
+    """
+    catalog = discover(sandbox)
+    runs = [
+        sync(sandbox, catalog=select(catalog, stream), **options)
+        for stream in streams or names_of(catalog)
+    ]
+    errors = (run.error for run in runs)
+    return Run([one for run in runs for one in run.messages], next(filter(None, errors), None))
+
+
 def messages_in(text: str) -> list[Json]:
     """Read messages, every number with its digits."""
     # Not `splitlines`: a record may hold other line separators, such as U+2028.

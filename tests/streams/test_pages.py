@@ -9,7 +9,7 @@ import pytest
 from px_sandbox import SandboxServer, World
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import KEYS, TIMES, VIEWS, empty_world, now
-from tests.streams.runs import sync
+from tests.streams.runs import discover, select, sync
 from tests.streams.truth import DAY, iso
 
 if TYPE_CHECKING:
@@ -57,16 +57,19 @@ def world_with(stream: str, count: int) -> World:
 
 
 @pytest.fixture(scope="module")
-def read_by_size() -> dict[int, tuple[Run, list[LoggedRequest]]]:
+def read_by_size() -> dict[tuple[int, str], tuple[Run, list[LoggedRequest]]]:
     """Read three records of every paged stream, in the usual page size and in a small one."""
     world = empty_world()
     for stream in PAGED:
         fill(world, stream, 3)
     found = {}
-    for page_size in (1_000, 2):
-        with SandboxServer(world) as sandbox:
-            run = sync(sandbox, *PAGED, page_size=page_size, **RANGE)
-            found[page_size] = (run, list(sandbox.requests))
+    with SandboxServer(world) as sandbox:
+        catalog = discover(sandbox)
+        for page_size in (1_000, 2):
+            for stream in PAGED:
+                chosen = select(catalog, stream)
+                run = sync(sandbox, catalog=chosen, page_size=page_size, **RANGE)
+                found[page_size, stream] = (run, list(sandbox.requests))
     return found
 
 
@@ -93,10 +96,10 @@ def sizes_in(requests: Iterable[LoggedRequest], stream: str) -> set[int]:
 
 @pytest.mark.parametrize("stream", PAGED)
 def test_a_page_is_asked_for_in_the_largest_size_that_is_allowed(
-    read_by_size: dict[int, tuple[Run, list[LoggedRequest]]], stream: str
+    read_by_size: dict[tuple[int, str], tuple[Run, list[LoggedRequest]]], stream: str
 ) -> None:
     """One more would be refused; the sandbox is strict about it, as the API is."""
-    run, requests = read_by_size[1_000]
+    run, requests = read_by_size[1_000, stream]
     assert max(sizes_in(requests, stream)) == PAGED[stream]
     assert {one.status for one in requests} == {200}
     assert len(run.records(stream)) == 3
@@ -104,10 +107,10 @@ def test_a_page_is_asked_for_in_the_largest_size_that_is_allowed(
 
 @pytest.mark.parametrize("stream", PAGED)
 def test_a_smaller_page_size_is_kept(
-    read_by_size: dict[int, tuple[Run, list[LoggedRequest]]], stream: str
+    read_by_size: dict[tuple[int, str], tuple[Run, list[LoggedRequest]]], stream: str
 ) -> None:
     """A user with large records can ask for fewer of them at a time."""
-    run, requests = read_by_size[2]
+    run, requests = read_by_size[2, stream]
     assert max(sizes_in(requests, stream)) == 2
     assert len(run.records(stream)) == 3
 
