@@ -5,9 +5,12 @@
     ├── StateError                the STATE handed in cannot be understood
     ├── RequestError              a request to the PX API failed
     │   ├── RefusedError          the API said no (400, 401, 403, 404 …): trying again is no use
-    │   ├── RetriableError        worth another try (`retry` decides how often)
+    │   ├── RetriableError        worth another try (`retry` decides for how long)
     │   │   ├── AnswerLostError   the API may have acted on it, but no whole answer arrived
-    │   │   └── RateLimitedError  429: every worker pauses
+    │   │   ├── DuplicateRequestError  equals an earlier request: this one alone waits
+    │   │   ├── EdgeRefusedError  403, but by a firewall in front of PX
+    │   │   ├── RateLimitedError  429: every worker pauses and all slow down
+    │   │   └── TooManyScrollsError  fewer scrolls at once
     │   └── DailyLimitError       the account's requests of the day are used up
     ├── WindowError               a window could not be read whole, however often it was tried
     ├── ParentsError              parents of a stream could not be asked about
@@ -23,6 +26,7 @@ reading the window again, and turns what stays into a `WindowError`.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from tap_gainsight_px.redaction import one_line
@@ -83,6 +87,9 @@ class StateError(TapError):
 class RequestError(TapError):
     """A request to the PX API failed."""
 
+    concerns_all: bool | None = None
+    """Whether other requests meet the same, where the status does not tell."""
+
     def __init__(
         self,
         what: str,
@@ -109,7 +116,8 @@ class RequestError(TapError):
             line += f". {advice}"
         super().__init__(line)
         # A wrong key, too many requests, a redirect, no answer: every other stream meets it too.
-        self.ends_run = status is None or status in {401, 429} or 300 <= status < 400  # noqa: PLR2004
+        met_by_all = status is None or status in {401, 429} or 300 <= status < 400  # noqa: PLR2004
+        self.ends_run = met_by_all if self.concerns_all is None else self.concerns_all
         self.path = path
         self.status = status
         self.api_message = one_line(api_message)
@@ -120,12 +128,15 @@ class RefusedError(RequestError):
 
 
 class RetriableError(RequestError):
-    """Worth another try.
-
-    `retry_after` is the wait in seconds that the API asked for, if it did.
-    """
+    """Worth another try. Times in seconds."""
 
     retry_after: float | None = None
+    """The wait that the API asked for, if it did."""
+    first_wait = 0.5
+    """The longest wait before the second try; it doubles from try to try."""
+    longest_wait = 30.0
+    longest_patience = math.inf
+    """For how long another try is of use at all."""
 
 
 class AnswerLostError(RetriableError):
@@ -136,8 +147,31 @@ class AnswerLostError(RetriableError):
     """
 
 
+class DuplicateRequestError(RetriableError):
+    """The request equals one that was sent a moment ago, and PX refuses it for a while."""
+
+    concerns_all = False
+    first_wait = 10.0
+    longest_wait = 300.0
+
+
+class EdgeRefusedError(RetriableError):
+    """A firewall or proxy in front of PX refuses the request; that says nothing about the key."""
+
+    concerns_all = True
+    longest_patience = 120.0
+
+
 class RateLimitedError(RetriableError):
-    """429: too many requests; every worker pauses."""
+    """429: too many requests; every worker pauses, and all slow down."""
+
+
+class TooManyScrollsError(RetriableError):
+    """The server has as many scrolls open as it can; they close when their time is over."""
+
+    concerns_all = False
+    first_wait = 5.0
+    longest_wait = 60.0
 
 
 class DailyLimitError(RequestError):

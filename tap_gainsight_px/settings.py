@@ -132,6 +132,14 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         description="Longest time one request may take (1 to 3600).",
     ),
     th.Property(
+        "retry_timeout_seconds",
+        _whole(0, 86_400),
+        default=900,
+        title="Retry timeout seconds",
+        description="How long one request is tried again before the run ends in good order "
+        "(0 to 86400; 0: never).",
+    ),
+    th.Property(
         "custom_event_streams",
         th.ArrayType(th.StringType),
         default=[],
@@ -190,6 +198,7 @@ class Settings:
     requests_per_second: int
     max_requests: int | None
     request_timeout_seconds: int
+    retry_timeout_seconds: int
     custom_event_streams: tuple[str, ...]
     drop_unknown_fields: bool
     skip_forbidden_streams: bool
@@ -221,6 +230,7 @@ class Settings:
             requests_per_second=config["requests_per_second"],
             max_requests=config.get("max_requests"),
             request_timeout_seconds=config["request_timeout_seconds"],
+            retry_timeout_seconds=config["retry_timeout_seconds"],
             custom_event_streams=tuple(config["custom_event_streams"]),
             drop_unknown_fields=config["unknown_fields"] == "report",
             skip_forbidden_streams=config["skip_forbidden_streams"],

@@ -1,10 +1,15 @@
-"""What an answer means: its status and its body, turned into a value or into an error."""
+"""What an answer means: its status and its body, turned into a value or into an error.
+
+Seen of the live service: an equal request is refused with "Duplicate request blocked", under a
+status that is not on record; a range too wide with "Exceeded date range190days"; 403 with an HTML
+page comes from an edge in front of PX. What an expired scroll answers is not on record.
+"""
 
 from __future__ import annotations
 
 import codecs
-import json
 import math
+import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -12,14 +17,19 @@ from urllib.parse import urlsplit
 import requests
 
 from tap_gainsight_px import timestamps
+from tap_gainsight_px.api.error_bodies import message_in, status_in_error, words_in
 from tap_gainsight_px.errors import (
     AnswerLostError,
     DailyLimitError,
+    DuplicateRequestError,
+    EdgeRefusedError,
     RateLimitedError,
     RefusedError,
     RequestError,
-    RetriableError,
+    ScrollLostError,
+    TapError,
     TooLargeError,
+    TooManyScrollsError,
 )
 from tap_gainsight_px.redaction import one_line
 
@@ -30,10 +40,20 @@ T = TypeVar("T")
 
 _MESSAGE_LENGTH = 300
 
-# Longer than this the API only asks to wait when the day's requests are used up.
+# Longer than this the API only asks to wait when the day's requests are used up, and what is
+# longer than a week is no time to wait at all.
 _LONGEST_PAUSE_SECONDS = 900.0
 _LONGEST_SENSIBLE_SECONDS = 7 * 86_400.0
-_DUPLICATE_WAIT_SECONDS = 2.0
+
+_DUPLICATE = re.compile(r"duplicate request", re.IGNORECASE)
+_TOO_MANY_SCROLLS = re.compile(
+    r"too many (open )?scroll|max_open_scroll|maximum number of (open )?scroll", re.IGNORECASE
+)
+_SCROLL_GONE = re.compile(
+    r"search[ _]context|scroll[ _](context|id)|scrollid|no such scroll", re.IGNORECASE
+)
+_RANGE_TOO_WIDE = re.compile(r"exceed\w* date range\D{0,20}(\d+)\s*days", re.IGNORECASE)
+_DAY_USED_UP = re.compile(r"\b(day|daily|today)\b", re.IGNORECASE)
 
 _ADVICE = {
     400: "The API does not accept the request: check the settings, or report it to the tap",
@@ -41,7 +61,87 @@ _ADVICE = {
     403: "The key may not read this: give it the Read permission in PX (Administration → REST API)"
     ", or deselect the stream",
     404: "Check api_url and region",
+    407: "Check the user name and password of the proxy (HTTPS_PROXY, HTTP_PROXY)",
 }
+
+
+def check_status(
+    path: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    in_scroll: bool = False,
+) -> None:
+    """Turn an answer that is not a success into the error that says what can be done.
+
+    Args:
+        path: Path of the request.
+        status: HTTP status of the answer.
+        headers: Its headers.
+        body: Its body; an error in it counts under a status of success as well.
+        in_scroll: Whether a scroll was to be continued.
+
+    Raises:
+        RequestError: It is not a success.
+        ScrollLostError: The scroll that was to be continued no longer exists.
+    """
+    if 200 <= status < 300:  # noqa: PLR2004
+        told = status_in_error(body)
+        if told is None:
+            return
+        status = told
+    message, words = _short(message_in(body)), words_in(body)
+    facts: dict[str, Any] = {"path": path, "status": status, "api_message": message}
+    raise _by_words(words, facts, in_scroll=in_scroll) or _by_status(
+        status, headers, facts, is_html=body.lstrip()[:1] == b"<"
+    )
+
+
+def _short(text: str) -> str:
+    # Cleaned first: half a secret would not be recognised.
+    return one_line(text)[:_MESSAGE_LENGTH]
+
+
+def _by_words(words: str, facts: dict[str, Any], *, in_scroll: bool) -> TapError | None:
+    """Return the error that the API's words name, whatever the status."""
+    if _DUPLICATE.search(words):
+        return DuplicateRequestError("", **facts)
+    if _TOO_MANY_SCROLLS.search(words):
+        return TooManyScrollsError("", **facts, advice="Lower max_workers if it stays like this")
+    may_be_gone = in_scroll and (facts["status"] in {400, 404, 410} or facts["status"] >= 500)  # noqa: PLR2004
+    if may_be_gone and _SCROLL_GONE.search(words):
+        return ScrollLostError(RefusedError("", **facts).message)
+    if found := _RANGE_TOO_WIDE.search(words):
+        days = found[1]
+        advice = f"PX answers for at most {days} days at once here: set window_days to {days}"
+        return RefusedError("", **facts, advice=advice)
+    return None
+
+
+def _by_status(
+    status: int, headers: Mapping[str, str], facts: dict[str, Any], *, is_html: bool
+) -> RequestError:
+    """Return the error that the status stands for."""
+    if status == requests.codes.too_many_requests:
+        return _rate_limited(_retry_after(headers), facts)
+    if status >= 500 or status in {requests.codes.request_timeout, 425}:  # noqa: PLR2004
+        error = AnswerLostError("", **facts, advice="PX has a problem of its own: try later")
+        asked = _retry_after(headers)
+        error.retry_after = None if asked is None else min(asked, _LONGEST_PAUSE_SECONDS)
+        return error
+    if status == requests.codes.forbidden and is_html:
+        return EdgeRefusedError(
+            "HTTP 403 with an HTML page, so from a firewall or edge in front of PX and not from PX",
+            **facts,
+            advice="Check whether the address of this host is allowed, and any proxy in between",
+        )
+    if 300 <= status < 400:  # noqa: PLR2004
+        host = urlsplit(headers.get("Location", "")).netloc.rpartition("@")[2]
+        where = f" to {host}" if host else ""
+        advice = "Redirects are not followed, so that the key goes nowhere else: check api_url"
+        return RefusedError(f"HTTP {status}, a redirect{where}", **facts, advice=advice)
+    return RefusedError("", **facts, advice=_ADVICE.get(status, _ADVICE[400]))
 
 
 def decoded(path: str, status: int, body: bytes, decode: Callable[[bytes], T]) -> T:
@@ -71,37 +171,10 @@ def decoded(path: str, status: int, body: bytes, decode: Callable[[bytes], T]) -
     )
 
 
-def check_status(path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
-    """Turn a status that is not a success into the error that says what can be done."""
-    if 200 <= status < 300:  # noqa: PLR2004
-        return
-    message = _api_message(body)
-    facts: dict[str, Any] = {"path": path, "status": status, "api_message": message}
-    error: RequestError
-    if status == requests.codes.too_many_requests:
-        error = _rate_limited(_retry_after(headers), facts)
-    elif "duplicate request blocked" in message.lower():
-        error = RetriableError("", **facts)
-        error.retry_after = _DUPLICATE_WAIT_SECONDS
-    elif status >= 500 or status in {requests.codes.request_timeout, 425}:  # noqa: PLR2004
-        error = AnswerLostError("", **facts, advice="PX has a problem of its own: try later")
-        asked = _retry_after(headers)
-        error.retry_after = None if asked is None else min(asked, _LONGEST_PAUSE_SECONDS)
-    elif 300 <= status < 400:  # noqa: PLR2004
-        host = urlsplit(headers.get("Location", "")).netloc.rpartition("@")[2]
-        where = f" to {host}" if host else ""
-        advice = "Redirects are not followed, so that the key goes nowhere else: check api_url"
-        error = RefusedError(f"HTTP {status}, a redirect{where}", **facts, advice=advice)
-    else:
-        error = RefusedError("", **facts, advice=_ADVICE.get(status, _ADVICE[400]))
-    raise error
-
-
 def _rate_limited(retry_after: float | None, facts: dict[str, Any]) -> RequestError:
-    says_day = "day" in facts["api_message"].lower() or "daily" in facts["api_message"].lower()
-    if says_day or (retry_after or 0) > _LONGEST_PAUSE_SECONDS:
+    if _DAY_USED_UP.search(facts["api_message"]) or (retry_after or 0) > _LONGEST_PAUSE_SECONDS:
         when = "tomorrow (UTC)"
-        if retry_after and retry_after < _LONGEST_SENSIBLE_SECONDS:
+        if retry_after:
             at = timestamps.now() + int(retry_after * 1_000)
             when = f"after {timestamps.to_iso_seconds(at)}"
         advice = f"The account's requests of the day are used up. Run again {when}: STATE goes on"
@@ -123,32 +196,5 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
             seconds = parsedate_to_datetime(text).timestamp() - timestamps.now() / 1_000
         except ValueError:
             return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
-def _api_message(body: bytes) -> str:
-    """Find the API's own words in an error's body, without repeating the body whole."""
-    text = body[:65_536].decode("utf-8", errors="replace")
-    try:
-        found = _find_message(json.loads(text))
-    except (ValueError, RecursionError):
-        found = "" if text.lstrip().startswith("<") else text
-    return _short(found)
-
-
-def _short(text: str) -> str:
-    # Cleaned first: half a secret would not be recognised.
-    return one_line(text)[:_MESSAGE_LENGTH]
-
-
-def _find_message(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return _find_message(value[0]) if value else ""
-    if isinstance(value, dict):
-        by_name = {str(name).lower(): inner for name, inner in value.items()}
-        for name in ("message", "errormessage", "error_description", "detail", "errors", "error"):
-            if found := _find_message(by_name.get(name)):
-                return found
-    return ""
+    is_sensible = math.isfinite(seconds) and seconds <= _LONGEST_SENSIBLE_SECONDS
+    return max(0.0, seconds) if is_sensible else None

@@ -1,4 +1,4 @@
-"""The only back-off: what is tried again, how often, and how long after."""
+"""The only back-off: what is tried again, for how long, and how long after."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import backoff
 
-from tap_gainsight_px.errors import RetriableError
+from tap_gainsight_px.errors import DuplicateRequestError, RetriableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -18,40 +18,71 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-# Waits of at most 0.5, 1, 2 … 30 seconds: about two minutes in all, and half of that on average.
-MAX_TRIES = 10
-_FIRST_WAIT_SECONDS = 0.5
-_LONGEST_WAIT_SECONDS = 30.0
 
-
-def retrying(wait: Callable[[float], None]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def retrying(
+    wait: Callable[[float], None], *, seconds: float, clock: Callable[[], float]
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Return a decorator that calls a function again after a `RetriableError`.
 
     Args:
         wait: Waits that many seconds; may raise to end the tries for good.
+        seconds: For how long after its first error it is called again; the last call comes when
+            they are over. 0: never.
+        clock: Seconds on a clock that never goes back.
     """
-    return backoff.on_exception(
-        lambda: _waits(wait),
-        RetriableError,
-        max_tries=MAX_TRIES,
-        jitter=None,
-        logger=None,
-    )
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        def retried(*args: P.args, **kwargs: P.kwargs) -> T:
+            tries = _Tries(wait, seconds, clock)
+            return backoff.on_exception(
+                tries.waits, RetriableError, giveup=tries.are_over, jitter=None, logger=None
+            )(function)(*args, **kwargs)
+
+        return retried
+
+    return decorate
 
 
-def _waits(wait: Callable[[float], None]) -> Generator[float, Exception, None]:
-    """Wait between the tries, and leave nothing to wait for to `backoff`.
+class _Tries:
+    """The tries of one call."""
 
-    Its own sleep is deaf to a stop; `wait` is not.
-    """
-    steps = backoff.expo(factor=_FIRST_WAIT_SECONDS, max_value=_LONGEST_WAIT_SECONDS)
-    steps.send(None)
-    error = yield 0
-    while True:
-        longest = next(steps)
-        asked = error.retry_after if isinstance(error, RetriableError) else None
-        # Full jitter keeps workers that failed together from coming back together.
-        seconds = random.uniform(longest / 4, longest) if asked is None else asked  # noqa: S311
-        logger.info("%s; trying again in %.1f s", error, seconds)
-        wait(seconds)
+    def __init__(
+        self, wait: Callable[[float], None], seconds: float, clock: Callable[[], float]
+    ) -> None:
+        self._wait = wait
+        self._seconds = seconds
+        self._clock = clock
+        self._began: float | None = None
+        self._step = 0.0
+
+    def are_over(self, error: Exception) -> bool:
+        """Whether the error is the last one."""
+        if self._began is None:
+            self._began = self._clock()
+        return self._left(error) <= 0
+
+    def waits(self) -> Generator[float, Exception, None]:
+        """Wait between the tries, and leave nothing to wait for to `backoff`.
+
+        Its own sleep is deaf to a signal; `wait` is not.
+        """
         error = yield 0
+        while True:
+            if isinstance(error, RetriableError):
+                seconds = min(self._next_wait(error), self._left(error))
+                logger.info("%s; trying again in %.1f s", error, seconds)
+                self._wait(seconds)
+            error = yield 0
+
+    def _left(self, error: Exception) -> float:
+        patience = error.longest_patience if isinstance(error, RetriableError) else 0.0
+        return min(self._seconds, patience) - (self._clock() - (self._began or 0.0))
+
+    def _next_wait(self, error: RetriableError) -> float:
+        self._step = min(max(2 * self._step, error.first_wait), error.longest_wait)
+        # A block that each early try renews is waited out in full. Else jitter keeps workers that
+        # failed together from coming back together.
+        is_full = isinstance(error, DuplicateRequestError)
+        seconds = self._step if is_full else random.uniform(self._step / 4, self._step)  # noqa: S311
+        # What the API asks for may make the wait longer, never shorter.
+        return max(seconds, error.retry_after or 0.0)

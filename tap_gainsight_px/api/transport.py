@@ -30,8 +30,6 @@ T = TypeVar("T")
 Params: TypeAlias = "Mapping[str, str | int]"
 """Query parameters of one request."""
 
-_PAUSE_WITHOUT_RETRY_AFTER_SECONDS = 1.0
-
 
 class Get(Protocol):
     """What readers are given: `Transport.get`, or what stands in for it."""
@@ -104,13 +102,15 @@ class Transport:
 
         Raises:
             RefusedError: The API said no.
-            RetriableError: All tries failed; the last one like this.
-            ScrollLostError: The answer was lost and the request is not `repeatable`.
+            RetriableError: All tries within `retry_timeout_seconds` failed; the last one like this.
+            ScrollLostError: The answer was lost and the request is not `repeatable`, or the scroll
+                no longer exists.
             DailyLimitError: The account's requests of the day are used up.
             StoppedError: `max_requests` is reached, or the run was asked to end.
         """
         once = partial(self._once, path, params, decode, repeatable=repeatable, on_lost=on_lost)
-        return retrying(self._wait)(once)()
+        seconds = self._settings.retry_timeout_seconds
+        return retrying(self._wait, seconds=seconds, clock=self._clock)(once)()
 
     def _once(
         self,
@@ -121,15 +121,16 @@ class Transport:
         repeatable: bool,
         on_lost: Callable[[], None] | None,
     ) -> T:
-        self._rate_limit.acquire()
+        granted_at = self._rate_limit.acquire()
         self._wait(0)  # a run that is to end sends nothing more
         self._count()
         try:
             status, headers, body = self._connection().get(path, params)
-            check_status(path, status, headers, body)
+            check_status(path, status, headers, body, in_scroll="scrollId" in params)
+            self._rate_limit.note_success()
             return decoded(path, status, body, decode)
         except RateLimitedError as error:
-            self._rate_limit.pause(error.retry_after or _PAUSE_WITHOUT_RETRY_AFTER_SECONDS)
+            self._rate_limit.slow_down(granted_at, error.retry_after)
             raise
         except AnswerLostError as error:
             if repeatable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tap_gainsight_px import __main__
-from tap_gainsight_px.api import transport
+from tap_gainsight_px.api import rate_limit
 from tap_gainsight_px.cancellation import Cancellation
 
 _wait = Cancellation.wait
@@ -14,7 +14,7 @@ def _short(stop: Cancellation, seconds: float) -> None:
 
 
 Cancellation.wait = _short  # type: ignore[method-assign,assignment]
-transport._PAUSE_WITHOUT_RETRY_AFTER_SECONDS = 0.02  # noqa: SLF001
+rate_limit._FIRST_PAUSE_SECONDS = 0.02  # noqa: SLF001
 
 if __name__ == "__main__":
     __main__.main()

@@ -75,12 +75,34 @@ def test_one_waits_and_the_others_queue_behind_it() -> None:
     assert clock.seconds >= 1_002.0
 
 
-@given(seconds=st.floats(min_value=0.01, max_value=900))
+def test_a_burst_is_spread_over_its_second() -> None:
+    """Requests that wait for one another on the way would all arrive late together (0004)."""
+    clock = Clock()
+    rate_limit = RateLimit(100, clock=clock, wait=clock.wait)
+    granted = [rate_limit.acquire() for _ in range(300)]
+    for number, moment in enumerate(granted[10:]):
+        assert moment - granted[number] >= 100
+    for number, moment in enumerate(granted[5:]):
+        assert moment - granted[number] < 120
+
+
+@given(limit=st.integers(min_value=11, max_value=200), count=st.integers(20, 400))
+def test_no_tenth_of_a_second_holds_more_than_its_share(limit: int, count: int) -> None:
+    """Whatever the limit."""
+    clock = Clock()
+    rate_limit = RateLimit(limit, clock=clock, wait=clock.wait)
+    granted = [rate_limit.acquire() for _ in range(count)]
+    share = -(-limit // 10)
+    for number, moment in enumerate(granted[share:]):
+        assert moment - granted[number] >= 100
+
+
+@given(seconds=st.floats(min_value=1, max_value=900))
 def test_nothing_is_granted_during_a_pause(seconds: float) -> None:
     """After a 429 everybody waits as long as the API asked for."""
     clock = Clock()
     rate_limit = RateLimit(100, clock=clock, wait=clock.wait)
-    rate_limit.pause(seconds)
+    rate_limit.slow_down(rate_limit.acquire(), seconds)
     rate_limit.acquire()
     assert clock.seconds >= 1_000.0 + seconds - 0.001
 
@@ -89,7 +111,79 @@ def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
     """Two workers may be told different times; the later one counts."""
     clock = Clock()
     rate_limit = RateLimit(100, clock=clock, wait=clock.wait)
-    rate_limit.pause(60)
-    rate_limit.pause(1)
+    granted = [rate_limit.acquire(), rate_limit.acquire()]
+    rate_limit.slow_down(granted[0], 60)
+    rate_limit.slow_down(granted[1], 2)
     rate_limit.acquire()
     assert clock.seconds >= 1_059.9
+
+
+def test_a_429_halves_the_rate_once_for_all_that_were_on_their_way() -> None:
+    """Eight workers that meet the same limit do not make it a 256th."""
+    clock = Clock()
+    rate_limit = RateLimit(100, clock=clock, wait=clock.wait)
+    granted = [rate_limit.acquire() for _ in range(8)]
+    clock.wait(0.3)
+    for moment in granted:
+        rate_limit.slow_down(moment)
+    assert rate_limit.rate == 50
+    rate_limit.slow_down(rate_limit.acquire())
+    assert rate_limit.rate == 25
+
+
+def test_pauses_grow_with_refusals_in_a_row() -> None:
+    """A 429 that stays is met with fewer and fewer requests; the first success ends that."""
+    clock = Clock()
+    rate_limit = RateLimit(100, clock=clock, wait=clock.wait)
+    pauses = []
+    for number in range(10):
+        granted = rate_limit.acquire()
+        if number == 8:
+            rate_limit.note_success()
+        before = clock.seconds
+        rate_limit.slow_down(granted)
+        rate_limit.acquire()
+        pauses.append(round(clock.seconds - before))
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 1, 2]
+
+
+@given(refusals=st.lists(st.booleans(), max_size=60), limit=st.integers(1, 200))
+def test_the_rate_stays_between_one_and_the_limit(refusals: list[bool], limit: int) -> None:
+    """And what is granted keeps within it at every moment."""
+    clock = Clock()
+    rate_limit = RateLimit(limit, clock=clock, wait=clock.wait)
+    granted: list[int] = []
+    for is_refused in refusals:
+        granted.append(rate_limit.acquire())
+        rate = rate_limit.rate
+        assert 1 <= rate <= limit
+        in_last_second = [one for one in granted if one > granted[-1] - 1_000]
+        assert len(in_last_second) <= limit
+        if is_refused:
+            rate_limit.slow_down(granted[-1])
+            assert rate_limit.rate == max(1, rate // 2)
+
+
+def test_the_rate_grows_again_slowly() -> None:
+    """Half a minute of quiet, then a twentieth of the limit every ten seconds, up to the limit."""
+    clock = Clock()
+    rate_limit = RateLimit(100, clock=clock, wait=clock.wait)
+    rate_limit.slow_down(rate_limit.acquire())
+    rates = []
+    for _ in range(15):
+        clock.wait(10)
+        rate_limit.acquire()
+        rates.append(rate_limit.rate)
+    assert rates == [50, 50, 50, 55, 60, 65, 70, 75, 80, 85, 90, 95, 100, 100, 100]
+
+
+@given(quiet=st.floats(min_value=0, max_value=10_000))
+def test_a_long_quiet_gives_no_more_than_the_limit(quiet: float) -> None:
+    """Growth is made up for in one step, and ends there."""
+    clock = Clock()
+    rate_limit = RateLimit(7, clock=clock, wait=clock.wait)
+    rate_limit.slow_down(rate_limit.acquire())
+    clock.wait(quiet)
+    granted = [rate_limit.acquire() for _ in range(30)]
+    for number, moment in enumerate(granted[7:]):
+        assert moment - granted[number] >= 1_000

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time as real_time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -143,14 +142,14 @@ def transport_to(
     time: FakeTime | None = None,
     *,
     wait: Callable[[float], None] | None = None,
-    clock: Callable[[], float] = real_time.monotonic,
+    clock: Callable[[], float] | None = None,
     **config: Any,
 ) -> Transport:
     """Set up a transport that does not really wait."""
     time = time or FakeTime()
     settings = settings_for(url, **config)
     limit = RateLimit(settings.requests_per_second, clock=time.clock, wait=time.wait)
-    return Transport(settings, limit, wait or time.wait, clock=clock)
+    return Transport(settings, limit, wait or time.wait, clock=clock or time.clock)
 
 
 def users(body: bytes) -> list[dict[str, Any]]:

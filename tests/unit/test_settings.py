@@ -37,6 +37,7 @@ def test_a_key_is_all_that_is_needed() -> None:
     assert settings.requests_per_second == 100
     assert settings.max_requests is None
     assert settings.request_timeout_seconds == 120
+    assert settings.retry_timeout_seconds == 900
     assert settings.user_agent.startswith("tap-gainsight-px/")
 
 
@@ -51,6 +52,7 @@ def test_a_key_is_all_that_is_needed() -> None:
         ({"requests_per_second": 201}, "requests_per_second must be at most 200, not 201"),
         ({"lookback_seconds": -1}, "lookback_seconds must be at least 0, not -1"),
         ({"lookback_seconds": 10**12}, "lookback_seconds must be at most 31536000"),
+        ({"retry_timeout_seconds": 86_401}, "retry_timeout_seconds must be at most 86400"),
         ({"request_timeout_seconds": 10**12}, "request_timeout_seconds must be at most 3600"),
         ({"max_workers": 0}, "max_workers must be at least 1, not 0"),
         ({"start_date": "last week"}, "start_date: 'last week' is not an ISO-8601 date"),
