@@ -20,8 +20,9 @@ from tests.tap.harness import PROJECT, Program, config, discover, environment, m
 
 KEY = "chaos-key-5d1f0c"
 CLEAN_RUNS = 4
-LONGEST_RUN_SECONDS = 60.0
-SECONDS_TO_END = 5.0
+# What hangs hangs for ever, so there is ample time for machines that are busy.
+LONGEST_RUN_SECONDS = 120.0
+SECONDS_TO_END = 30.0
 # Small, so that a target that reads slowly really holds the tap up.
 PIPE_BYTES = 4_096
 
@@ -207,7 +208,7 @@ class _Play:
         return time.monotonic() - at if ending.how in {"SIGTERM", "SIGINT"} else 0
 
     def check_text(self, ended: Ended, faulty: FaultyRun) -> None:
-        """Whole lines, no traceback, no key, an end within five seconds and a known exit code."""
+        """Whole lines, no traceback, no key, an end soon after a signal and a known exit code."""
         assert "Traceback" not in ended.log, ended.log[-2_000:]
         assert KEY not in ended.log
         assert KEY.encode() not in b"".join(ended.lines) + ended.torn
