@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.catalog.event_tables import event_table_schema, event_table_specs
 from tap_gainsight_px.catalog.schemas import load_schema, with_unexpected
+from tap_gainsight_px.catalog.spec import MAX_RANGE_DAYS
 from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.errors import RefusedError
 from tap_gainsight_px.reading.planner import make_reader
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_SAMPLE_DAYS = 190
+_SAMPLE_DAYS = MAX_RANGE_DAYS
 
 # The types of AttributeMetadata as the API documents them.
 _ATTRIBUTE_TYPES: dict[str, dict[str, Any]] = {
@@ -127,7 +128,7 @@ def _description(attribute: dict[str, Any]) -> dict[str, str]:
 
 
 def _sample_events(spec: StreamSpec, run: Run) -> list[dict[str, Any]]:
-    """Return some real events of one name: a page of those of the last 190 days."""
+    """Return some real events of one name: a page of those of the longest range."""
     assert spec.time_range is not None  # noqa: S101 - every event stream has one
     # As they are in PX, with their attributes in one field.
     reader = make_reader(spec, PageDecoder(replace(spec, event_name=None), {}), run)

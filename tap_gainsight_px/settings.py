@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from singer_sdk import typing as th
 from singer_sdk.helpers._packaging import get_package_version
 
+from tap_gainsight_px.catalog.spec import MAX_RANGE_DAYS
 from tap_gainsight_px.timestamps import DAY, floor_second, parse
 
 if TYPE_CHECKING:
@@ -27,9 +28,8 @@ REGIONS = {
     "US2": "https://api-us2.aptrinsic.com",
 }
 
-# The API documents "about 200 requests a second", and 190 days as the longest range of a call.
+# The API documents "about 200 requests a second".
 _MOST_REQUESTS_PER_SECOND = 200
-_WIDEST_WINDOW_DAYS = 190
 _LARGEST_PAGE = 1_000
 _MOST_WORKERS = 64
 
@@ -67,7 +67,7 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         th.DateTimeType,
         title="Start date",
         description="Earliest event of a first sync, inclusive, UTC unless it has an offset. "
-        "Default: 190 days before the end.",
+        f"Default: {MAX_RANGE_DAYS} days before the end.",
     ),
     th.Property(
         "end_date",
@@ -84,10 +84,11 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "window_days",
-        _whole(1, _WIDEST_WINDOW_DAYS),
-        default=_WIDEST_WINDOW_DAYS,
+        _whole(1, MAX_RANGE_DAYS),
+        default=MAX_RANGE_DAYS,
         title="Window days",
-        description="Widest time window of one call, in days (1 to 190, the API's limit).",
+        description=f"Widest time window of one call, in days (1 to {MAX_RANGE_DAYS}, the API's "
+        "limit).",
     ),
     th.Property(
         "window_max_records",
@@ -260,7 +261,7 @@ def sync_range(start_date: str | None, end_date: str | None, run_start: int) -> 
     """
     now = floor_second(run_start)
     end = now if end_date is None else min(floor_second(parse(end_date)), now)
-    start = end - _WIDEST_WINDOW_DAYS * DAY if start_date is None else parse(start_date)
+    start = end - MAX_RANGE_DAYS * DAY if start_date is None else parse(start_date)
     return floor_second(start), end
 
 

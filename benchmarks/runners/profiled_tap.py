@@ -30,8 +30,8 @@ PARTS = {
     "order within a page, and letting go of it": [
         "tap_gainsight_px.records.decoder:PageDecoder._decode_typed"
     ],
-    "count, each once": ["tap_gainsight_px.reading.completeness:Walk.add"],
-    "order of pages": ["tap_gainsight_px.reading.completeness:Walk.in_order"],
+    "count, each once": ["tap_gainsight_px.reading.completeness:Ledger.add"],
+    "order of pages": ["tap_gainsight_px.reading.window_rows:WindowRows.in_order"],
     "write": [
         "tap_gainsight_px.stream:PxStream._write_rows",
         "tap_gainsight_px.output.message_writer:PageWriter.flush",

@@ -26,6 +26,11 @@ class SpecError(ValueError):
         super().__init__(f"stream table: {stream}: {problem}")
 
 
+MAX_RANGE_DAYS = 190
+"""Longest range of one call for events, in days: a wider one is refused ("Exceeded date range
+190days"), and without a range PX gives the last day only. Source: the API's description."""
+
+
 class Paging(enum.Enum):
     """How an endpoint leads from one page to the next."""
 
@@ -87,7 +92,7 @@ class TimeRange:
     field: str
     params: RangeParams = RangeParams.FILTER
     time_formats: tuple[TimeFormat, ...] = (TimeFormat.ISO,)
-    max_days: int | None = 190
+    max_days: int | None = MAX_RANGE_DAYS
     documented: bool = True
     records_change: bool = False
     full_table_is_whole: bool = False

@@ -6,15 +6,14 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tap_gainsight_px.catalog.spec import Granularity
 from tap_gainsight_px.reading.child_reader import ChildReader
 from tap_gainsight_px.reading.entity_reader import EntityReader
 from tap_gainsight_px.reading.full_reader import FullReader
 from tap_gainsight_px.reading.page_source import PageSource
 from tap_gainsight_px.reading.window_reader import WindowReader
-from tap_gainsight_px.reading.windows import Window, cut, cut_aligned
+from tap_gainsight_px.reading.windows import Window, incremental_windows
 from tap_gainsight_px.records.decoder import PageDecoder
-from tap_gainsight_px.timestamps import DAY, EARLIEST, floor_second, to_iso
+from tap_gainsight_px.timestamps import EARLIEST, floor_second, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,11 +29,6 @@ if TYPE_CHECKING:
     from tap_gainsight_px.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-# Width of what one record sums up, and a moment at which one begins (weeks: a Monday), in ms.
-_STEPS = {Granularity.DAY: (DAY, 0), Granularity.WEEK: (7 * DAY, 4 * DAY)}
-
-_FIRST_WINDOW = DAY
 
 
 @dataclass
@@ -118,15 +112,10 @@ def _ranges(
     start, end = settings.start, settings.end
     if bookmark is not None:
         start = _resume_at(bookmark, settings.given_start, settings)
-    if time_range.granularity is not None:
-        step, first = _STEPS[time_range.granularity]
-        ranges = cut_aligned(start, end, step, first)
-    else:
-        longest = time_range.max_days
-        widest = settings.window if longest is None else min(settings.window, longest * DAY)
-        # The first records of a long sync need not wait for the whole of a wide window.
-        first_end = min(start + _FIRST_WINDOW, end) if bookmark is None else start
-        ranges = cut(start, first_end, widest) + cut(first_end, end, widest)
+    is_first_sync = bookmark is None
+    ranges = incremental_windows(
+        time_range, start, end, widest=settings.window, is_first_sync=is_first_sync
+    )
     logger.info(
         "%s: reading from %s to %s (windows: %d)",
         spec.name,

@@ -1,5 +1,9 @@
 """Windows: half-open stretches of time, cut and split without a gap or an overlap.
 
+An incremental sync advances from its bookmark to now in windows of at most 190 days, the longest
+range of one call (`MAX_RANGE_DAYS`); each window is read by one scroll, whose pages a paginator
+walks by `scrollId`. The bookmark follows when a window has been written out (`output.state`).
+
 Pure functions. A window's ends lie on whole seconds, because that is the finest step at which
 the PX API is known to filter.
 """
@@ -8,8 +12,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from tap_gainsight_px.timestamps import SECOND, to_iso_seconds
+from tap_gainsight_px.catalog.spec import Granularity
+from tap_gainsight_px.timestamps import DAY, SECOND, to_iso_seconds
+
+if TYPE_CHECKING:
+    from tap_gainsight_px.catalog.spec import TimeRange
+
+# Width of what one record sums up, and a moment at which one begins (weeks: a Monday), in ms.
+_STEPS = {Granularity.DAY: (DAY, 0), Granularity.WEEK: (7 * DAY, 4 * DAY)}
 
 
 @dataclass(frozen=True, order=True)
@@ -33,6 +45,27 @@ class Window:
     def seconds(self) -> int:
         """Width in seconds."""
         return (self.end - self.start) // SECOND
+
+
+def incremental_windows(
+    time_range: TimeRange, start: int, end: int, *, widest: int, is_first_sync: bool
+) -> list[Window]:
+    """Advance from `start` to `end` in windows that the endpoint accepts, earliest first.
+
+    Args:
+        time_range: How the endpoint is asked for a stretch of time, and for how long a one.
+        start: Inclusive, epoch milliseconds on a whole second.
+        end: Exclusive, epoch milliseconds on a whole second.
+        widest: Widest window that the user wants, in milliseconds.
+        is_first_sync: Whether there is no bookmark yet.
+    """
+    if time_range.granularity is not None:
+        return cut_aligned(start, end, *_STEPS[time_range.granularity])
+    if time_range.max_days is not None:
+        widest = min(widest, time_range.max_days * DAY)
+    # The first records of a long sync need not wait for the whole of a wide window.
+    first_end = min(start + DAY, end) if is_first_sync else start
+    return cut(start, first_end, widest) + cut(first_end, end, widest)
 
 
 def cut(start: int, end: int, widest: int) -> list[Window]:

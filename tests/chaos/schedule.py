@@ -202,6 +202,9 @@ class _Maker:
             name = chance.choice(sorted(WRONG_COUNTS))
             rate = chance.choice([0.02, 0.2]) if name == "total_hits_too_high" else 1
             faults[name] = {**WRONG_COUNTS[name], "rate": rate}
+            if name == "total_hits_too_low":
+                # A count lowered to 0 with an empty page looks like a window that holds nothing.
+                faults.pop("empty_page", None)
         else:
             faults["lost_records"] = {"rate": chance.choice([0, 0.02, 0.05])}
         rules = []
