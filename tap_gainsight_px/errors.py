@@ -116,7 +116,7 @@ class RequestError(TapError):
             line += f". {advice}"
         super().__init__(line)
         # A wrong key, too many requests, a redirect, no answer: every other stream meets it too.
-        met_by_all = status is None or status in {401, 429} or 300 <= status < 400  # noqa: PLR2004
+        met_by_all = status is None or status in {401, 407, 429} or 300 <= status < 400  # noqa: PLR2004
         self.ends_run = met_by_all if self.concerns_all is None else self.concerns_all
         self.path = path
         self.status = status

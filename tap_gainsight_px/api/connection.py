@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import logging
 from functools import partial
@@ -13,7 +12,8 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from tap_gainsight_px.api.deadline import Deadline, DeadlineAdapter
-from tap_gainsight_px.errors import AnswerLostError, RefusedError, RequestError, RetriableError
+from tap_gainsight_px.api.failures import failure_of
+from tap_gainsight_px.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,35 +79,12 @@ class Connection:
             response = self._send(self._request, timeout=self._deadline.left())
             body = _read(path, response)
         except (requests.RequestException, HTTPError, OSError) as error:
-            failure = self._failure(path, error)
+            logger.debug("GET %s: %r", path, error)
+            failure = failure_of(error, path=path, address=self._settings.api_url)
         else:
             return response.status_code, response.headers, body
         # Its causes are of use to nobody but a developer, and may quote what a server sent.
         raise failure from None
-
-    def _failure(self, path: str, error: Exception) -> RequestError:
-        """Name what keeps an answer from arriving, and whether another try is of use."""
-        logger.debug("GET %s: %r", path, error)
-        what = f"no answer from {self._settings.api_url}"
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return RefusedError(
-                f"{what}: its TLS certificate cannot be verified",
-                path=path,
-                advice="Check api_url, and REQUESTS_CA_BUNDLE if a proxy of yours is in between",
-            )
-        if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
-            return RefusedError(f"{what}: not an address", path=path, advice="Check api_url")
-        if _has_errno(error, errno.EMFILE, errno.ENFILE):
-            return RetriableError(
-                f"{what}: too many open files",
-                path=path,
-                advice="Raise the limit (ulimit -n) or lower max_workers",
-            )
-        reason = _reason(error)
-        advice = "Check the network, api_url and region"
-        if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error):
-            return RetriableError(f"{what}: {reason}", path=path, advice=advice)
-        return AnswerLostError(f"{what}: {reason}", path=path, advice=advice)
 
 
 def _read(path: str, response: requests.Response) -> bytes:
@@ -142,29 +119,3 @@ def _body(response: requests.Response) -> bytes | None:
             return None
         body.write(chunk)
     return body.getvalue()
-
-
-def _has_errno(error: BaseException | None, *numbers: int) -> bool:
-    """Whether an error, or one that led to it, has one of these numbers of the system."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in numbers:
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _reason(error: Exception) -> str:
-    """Name a connection error without the address and the memory addresses in its text."""
-    if isinstance(error, (requests.Timeout, TimeoutError)) or "timed out" in str(error).lower():
-        return "timed out"
-    for text in ("refused", "reset", "aborted", "incomplete", "broken", "resolve"):
-        if text in str(error).lower():
-            return {
-                "refused": "connection refused",
-                "reset": "connection reset",
-                "aborted": "connection aborted",
-                "incomplete": "the answer broke off",
-                "broken": "the answer broke off",
-                "resolve": "the host name cannot be resolved",
-            }[text]
-    return type(error).__name__

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
-import socket
 import threading
 import tracemalloc
 from typing import TYPE_CHECKING
@@ -13,7 +11,7 @@ import pytest
 
 from tap_gainsight_px.api import connection as connection_module
 from tap_gainsight_px.api.deadline import Deadline
-from tap_gainsight_px.errors import RefusedError, RetriableError, ScrollLostError, TooLargeError
+from tap_gainsight_px.errors import RefusedError, ScrollLostError, TooLargeError
 from tests.transport.wire import PATH, USERS, FakeTime, RawServer, http, transport_to, users
 
 if TYPE_CHECKING:
@@ -163,21 +161,6 @@ def test_an_answer_is_measured_as_it_unpacks(monkeypatch: pytest.MonkeyPatch, la
 
     with RawServer(lambda _: http(200, body, Content_Encoding=encoding)) as server:
         assert peak_of(get) < 12 * MIB
-
-
-def test_too_many_open_files_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network is not to blame, so there is no advice to check it."""
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    monkeypatch.setattr(socket, "socket", full)
-    with pytest.raises(RetriableError) as caught:
-        transport_to("http://127.0.0.1:9").get(PATH, {}, users)
-    assert "too many open files" in str(caught.value)
-    assert "ulimit -n" in str(caught.value)
-    assert "max_workers" in str(caught.value)
-    assert "network" not in str(caught.value)
 
 
 def peak_of(work: object) -> int:
