@@ -7,22 +7,10 @@ from datetime import datetime, timezone
 import pytest
 
 from px_sandbox import EVENT_KINDS, World
+from px_sandbox.endpoints import ENDPOINTS
 from tests.sandbox.client import CUSTOM, DAY, NOW, Client, event, rows
 
-EVENT_PATHS = (
-    "/v1/events/custom",
-    "/v1/events/email",
-    "/v1/events/engagementView",
-    "/v1/events/feature_match",
-    "/v1/events/formSubmit",
-    "/v1/events/identify",
-    "/v1/events/lead",
-    "/v1/events/pageView",
-    "/v1/events/segment_match",
-    "/v1/events/session",
-    "/v1/survey/responses",
-)
-KINDS_BY_PATH = dict(zip(EVENT_PATHS, EVENT_KINDS, strict=True))
+KINDS_BY_PATH = {one.path: one.kind for one in ENDPOINTS if one.kind in EVENT_KINDS}
 DAYS_AGO = (0.5, 2, 100, 189, 191)
 
 
@@ -35,14 +23,14 @@ def dated(world: World) -> World:
     return world
 
 
-@pytest.mark.parametrize("path", EVENT_PATHS)
+@pytest.mark.parametrize("path", KINDS_BY_PATH)
 @pytest.mark.usefixtures("dated")
 def test_without_a_range_only_the_last_day_is_returned(client: Client, path: str) -> None:
     """Everything older stays unseen, without a word."""
     assert client.ids(path) == ["0.5"]
 
 
-@pytest.mark.parametrize("path", EVENT_PATHS)
+@pytest.mark.parametrize("path", KINDS_BY_PATH)
 @pytest.mark.usefixtures("dated")
 def test_a_lower_bound_alone_reaches_until_now(client: Client, path: str) -> None:
     """The end of an open range is the present."""
@@ -50,7 +38,7 @@ def test_a_lower_bound_alone_reaches_until_now(client: Client, path: str) -> Non
     assert got == ["189", "100", "2", "0.5"]
 
 
-@pytest.mark.parametrize("path", EVENT_PATHS)
+@pytest.mark.parametrize("path", KINDS_BY_PATH)
 def test_more_than_190_days_are_refused_in_the_words_of_the_api(client: Client, path: str) -> None:
     """190 days are fine, a millisecond more is not, nor is a range without a beginning."""
     for good in (f"date>={NOW - 190 * DAY};date<{NOW}", f"date>={NOW - 190 * DAY};date<={NOW}"):
