@@ -59,8 +59,8 @@ lint: $(DEV) ## Lint and format check
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 
-docs: $(DEV) ## Write the generated tables of README.md and meltano.yml anew
-	@.venv/bin/python -m cogapp -r -I docs README.md meltano.yml
+docs: $(DEV) ## Write the generated tables of README.md, meltano.yml and the decisions anew
+	@.venv/bin/python -m cogapp -r -I docs README.md meltano.yml docs/decisions/README.md
 
 format: $(DEV) ## Put the code in shape
 	@.venv/bin/ruff check --fix --exit-zero .

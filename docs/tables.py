@@ -1,11 +1,14 @@
-"""Tables of README.md and meltano.yml, made from the code by cog: run `make docs` after a change.
+"""Generated tables of README.md, meltano.yml and the decisions, by cog: `make docs`.
 
-The settings come from `settings.py`, the streams from the stream table.
+The settings come from `settings.py`, the streams from the stream table, the decisions from their
+first lines.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.catalog.streams import STREAMS
@@ -75,6 +78,16 @@ def how_it_is_read(spec: StreamSpec) -> str:
 def number_of_streams() -> int:
     """Return how many streams there are, custom events as tables aside."""
     return len(STREAMS)
+
+
+def decisions_table() -> str:
+    """Return the list of decisions."""
+    rows = []
+    for file in sorted((Path(__file__).parent / "decisions").glob("0*.md")):
+        title, *lines = file.read_text(encoding="utf-8").splitlines()
+        date, status = re.findall(r"Date: ([\d-]+)\. Status: (\w+)", "\n".join(lines))[0]
+        rows.append((f"[{file.name[:4]}]({file.name})", title.removeprefix("# "), date, status))
+    return _table(("No.", "Decision", "Date", "Status"), rows)
 
 
 def meltano_settings(indent: int) -> str:
