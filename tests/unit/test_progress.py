@@ -1,0 +1,191 @@
+"""What came of a stream decides about its bookmark, its position and its deletions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_gainsight_px.catalog.streams import STREAMS
+from tap_gainsight_px.errors import AnswerLostError, ParentsError, RefusedError, TapError
+from tap_gainsight_px.output.state import StreamState
+from tap_gainsight_px.reading.progress import StreamProgress
+from tap_gainsight_px.records.page import ParentAnswer, Slice
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+NOON = 1_709_208_000_000
+VERSION = 17
+SPECS = {spec.name: spec for spec in STREAMS}
+
+FILLED = ParentAnswer("p")
+EMPTY = ParentAnswer("p", is_empty=True)
+GONE = ParentAnswer("p", is_gone=True)
+REFUSED = ParentAnswer("p", refusal=RefusedError("", path="/p", status=400, api_message="no"))
+FAILED = ParentAnswer("p", refusal=AnswerLostError("", path="/p", status=500))
+
+
+def nothing() -> Generator[Slice, None, None]:
+    """Read nothing: the tests hand the slices over themselves."""
+    yield from ()
+
+
+def progress_of(stream: str, entry: dict[str, Any] | None = None) -> StreamProgress:
+    """Begin a stream of the table, incremental where it has a replication key."""
+    spec = SPECS[stream]
+    state = StreamState(
+        stream,
+        {} if entry is None else entry,
+        replication_key=spec.replication_key,
+        run_start=NOON,
+    )
+    version = None if spec.replication_key else VERSION
+    return StreamProgress(spec, state, nothing(), version=version, shortfalls=[])
+
+
+def add_parents(progress: StreamProgress, *answers: ParentAnswer) -> None:
+    """Hand over these answers about as many parents, each with the position after it."""
+    for number, answer in enumerate(answers):
+        progress.add(Slice([], answer=replace(answer, parent=f"p{number:04}")))
+        progress.add(Slice([], position=f"p{number:04}"))
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_activated"),
+    [
+        ([], True),
+        ([FILLED, EMPTY, GONE], True),
+        ([GONE, GONE], False),
+        ([EMPTY, EMPTY], False),
+        ([EMPTY, GONE], False),
+    ],
+    ids=["no parents", "some answered", "all gone", "all empty", "empty and gone"],
+)
+def test_a_version_is_activated_when_the_answers_tell_what_exists(
+    answers: list[ParentAnswer], *, is_activated: bool
+) -> None:
+    """Not one row from all the parents says nothing, unless it is documented."""
+    progress = progress_of("user_preferences")
+    add_parents(progress, *answers)
+    assert progress.end() == is_activated
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_activated"), [([EMPTY, EMPTY], True), ([EMPTY, GONE], True), ([GONE], False)]
+)
+def test_only_a_documented_empty_answer_empties_a_table(
+    answers: list[ParentAnswer], *, is_activated: bool
+) -> None:
+    """204 is an answer of the deny list."""
+    progress = progress_of("user_denylist")
+    add_parents(progress, *answers)
+    assert progress.end() == is_activated
+
+
+@given(st.lists(st.sampled_from([FILLED, EMPTY, GONE])))
+def test_after_the_end_there_is_no_place_to_go_on_from(answers: list[ParentAnswer]) -> None:
+    """Whatever was decided about the deletions: all parents have been asked about."""
+    entry: dict[str, Any] = {"read_up_to": "a", "version": 3}
+    progress = progress_of("user_denylist", entry)
+    add_parents(progress, *answers)
+    progress.end()
+    assert entry == {}
+
+
+@given(st.lists(st.sampled_from([FILLED, EMPTY, GONE, REFUSED, FAILED]), max_size=4))
+def test_no_version_is_activated_with_a_parent_left_out(answers: list[ParentAnswer]) -> None:
+    """Its rows are in PX and not in the version."""
+    progress = progress_of("user_denylist")
+    add_parents(progress, *answers)
+    is_refused = any(one.refusal for one in answers)
+    try:
+        is_activated = progress.end()
+    except TapError:
+        is_activated = False
+        assert is_refused
+    assert not (is_refused and is_activated)
+
+
+def test_the_line_names_the_count_the_first_ids_and_the_words_of_the_api() -> None:
+    """A thousand ids in one line would help nobody."""
+    progress = progress_of("user_preferences")
+    add_parents(progress, FILLED, *[REFUSED] * 5)
+    with pytest.raises(ParentsError) as caught:
+        progress.end()
+    line = str(caught.value)
+    assert "user_preferences: 5 of the users could not be read (p0001, p0002, p0003 and 2" in line
+    assert "GET /p: HTTP 400 (no)" in line
+
+
+def test_refusals_only_are_the_error_of_the_stream() -> None:
+    """The endpoint refuses: no permission, as a rule."""
+    entry: dict[str, Any] = {"read_up_to": "a", "version": 3}
+    progress = progress_of("user_preferences", entry)
+    add_parents(progress, GONE, REFUSED, REFUSED)
+    with pytest.raises(RefusedError):
+        progress.end()
+    assert entry["version"] == VERSION
+
+
+@pytest.mark.parametrize(("answer", "count"), [(REFUSED, 1_000), (FAILED, 5)])
+def test_many_refusals_in_a_row_end_the_stream_in_front_of_the_first(
+    answer: ParentAnswer, count: int
+) -> None:
+    """A million refusals help nobody, and the next run asks about all of them again."""
+    entry: dict[str, Any] = {}
+    progress = progress_of("user_preferences", entry)
+    add_parents(progress, FILLED, *[answer] * (count - 1))
+    assert entry["read_up_to"] == "p0000"
+    with pytest.raises(TapError, match="GET /p"):
+        progress.add(Slice([], answer=answer))
+
+
+def test_refusals_with_answers_between_them_end_nothing() -> None:
+    """It is those parents, then, and not the endpoint."""
+    entry: dict[str, Any] = {}
+    progress = progress_of("user_preferences", entry)
+    add_parents(progress, *[FAILED, FAILED, FAILED, FAILED, FILLED] * 300)
+    assert entry["read_up_to"] == "p1499"
+    assert entry["incomplete"] is True
+
+
+def test_a_range_moves_the_bookmark_when_somebody_answered() -> None:
+    """One feature that is gone has no numbers any more."""
+    progress = progress_of("feature_adoption")
+    add = progress.add
+    add(Slice([], answer=GONE))
+    add(Slice([], answer=FILLED))
+    add(Slice([], read_to=NOON - 5, subject="feature_adoption week"))
+    assert progress.state.bookmark == NOON - 5
+
+
+@pytest.mark.parametrize("answer", [GONE, REFUSED])
+def test_the_bookmark_stays_in_front_of_a_range_that_was_not_read(answer: ParentAnswer) -> None:
+    """All gone at once, or one refused: also ranges that are read later do not move it."""
+    progress = progress_of("feature_adoption")
+    for number, given_answer in enumerate([FILLED, answer, FILLED]):
+        progress.add(Slice([], answer=given_answer))
+        progress.add(Slice([], read_to=NOON - 9 + number, subject=f"week {number}"))
+    assert progress.state.bookmark == NOON - 9
+    with pytest.raises(ParentsError, match="feature_adoption"):
+        progress.end()
+
+
+def test_a_stream_without_parents_is_whole_when_nothing_is_missing() -> None:
+    """The rule about parents does not touch listings."""
+    progress = progress_of("segments")
+    progress.add(Slice([], subject="segments"))
+    assert progress.end()
+
+
+def test_missing_records_keep_bookmark_and_version_back() -> None:
+    """What was announced and never came is read again by the next run."""
+    listing, events = progress_of("segments"), progress_of("session_events")
+    for progress in (listing, events):
+        progress.add(Slice([], missing=2, read_to=NOON - 5, subject="s"))
+        assert not progress.end()
+    assert events.state.bookmark is None
