@@ -8,9 +8,10 @@ import pytest
 
 from px_sandbox import SandboxServer
 from tap_gainsight_px.errors import DailyLimitError, RefusedError, StoppedError, StreamsError
+from tap_gainsight_px.tap import TapGainsightPx
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import now, rich_world
-from tests.streams.runs import discover, select, sync
+from tests.streams.runs import config, discover, select, sync
 from tests.streams.truth import DAY, iso
 
 if TYPE_CHECKING:
@@ -22,8 +23,11 @@ RANGE: Any = {"start_date": iso(now() - 3 * DAY), "end_date": iso(now())}
 
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
-    """Serve the hand-made world."""
-    with SandboxServer(rich_world()) as server:
+    """Serve the hand-made world, in which every feature has a name."""
+    world = rich_world()
+    for name in ("null", "bare"):
+        world.delete("features", f"features {name}")
+    with SandboxServer(world) as server:
         yield server
 
 
@@ -142,3 +146,17 @@ def test_a_stream_map_that_cannot_be_applied_ends_the_run(sandbox: SandboxServer
     run = sync(sandbox, "articles", "segments", stream_maps=maps)
     assert "stream_maps cannot be applied" in str(run.error)
     assert run.activated == {}
+
+
+def test_the_test_of_the_connection_fails_at_a_stream_that_cannot_be_read(
+    sandbox: SandboxServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--test` is there to find such streams, so that it must not end well."""
+    tap = TapGainsightPx(config=config(sandbox), parse_env_config=False)
+    refuse(sandbox, "segments")
+    try:
+        with pytest.raises(RefusedError, match="segments: GET /v1/segment: HTTP 400"):
+            tap.run_connection_test()
+    finally:
+        tap.finish()
+    assert '"stream":"page_view_events"' in capsys.readouterr().out

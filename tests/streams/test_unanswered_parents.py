@@ -253,6 +253,19 @@ def test_a_permission_withdrawn_in_the_middle_keeps_the_place(
     assert done == ids(COUNT)
 
 
+@pytest.mark.parametrize("left", [1, 4])
+def test_a_stop_among_the_last_parents_is_no_refusal_of_theirs(left: int) -> None:
+    """The run ends with the stop, and the next one goes on with those that are left."""
+    with SandboxServer(family()) as sandbox:
+        # One request lists the users, and one their attributes.
+        first = read(sandbox, "user_preferences", max_workers=1, max_requests=COUNT + 1 - left)
+        second = read(sandbox, "user_preferences", state=first.state)
+    assert isinstance(first.error, StoppedError)
+    assert "incomplete" not in first.bookmark("user_preferences")
+    assert second.values("user_preferences", "identifyId") == ids(COUNT)[-left:]
+    assert "user_preferences" in second.activated
+
+
 # Answers of another shape
 
 
