@@ -169,8 +169,8 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         th.BooleanType,
         default=True,
         title="Emit ACTIVATE_VERSION",
-        description="After a full table, let the loader delete or mark the rows that are not in "
-        "PX any more.",
+        description="After a full table, let the loader delete or mark the rows that are no longer "
+        "in PX.",
     ),
     th.Property(
         "user_agent",
