@@ -183,7 +183,7 @@ class TooLargeError(ValueError):
 
 
 class ScrollLostError(TapError):
-    """A scroll cannot be walked on; the window is to be read again from its start."""
+    """A scroll could not be continued; the window must be read again from its start."""
 
 
 class RangeIgnoredError(TapError):

@@ -67,7 +67,7 @@ class PxStream(Stream):
         """Yield the records of the sync, and write STATE after each slice of them.
 
         Raises:
-            TapError: The run cannot go on. What was read before is written out, and so is the
+            TapError: The run cannot continue. What was read before is written out, and so is the
                 STATE of it. An error of this stream alone is kept until the end of the run.
         """
         with self._reading() as progress:

@@ -294,4 +294,6 @@ class TapGainsightPx(Tap):
             signal.signal(signal.SIGALRM, lambda *_: os._exit(exit_code))
             signal.setitimer(signal.ITIMER_REAL, _SECONDS_TO_END)
         name = signal.Signals(signum).name
-        self._cancellation(f"stopped by {name}; run again with the last STATE to go on", exit_code)
+        self._cancellation(
+            f"stopped by {name}; run again with the last STATE to continue", exit_code
+        )

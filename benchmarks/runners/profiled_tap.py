@@ -17,8 +17,8 @@ from tap_gainsight_px.tap import TapGainsightPx
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# What to time, by the name that the report gives it and in its order. A place that is not there
-# any more is reported, and its time shows as the rest.
+# What to time, by the name that the report gives it and in its order. A place that no
+# longer exists is reported, and its time shows as the rest.
 PARTS = {
     "HTTP: build the request": ["tap_gainsight_px.api.transport:Transport._send"],
     "HTTP: send it, read the head of the answer": ["requests.adapters:HTTPAdapter.send"],

@@ -145,7 +145,7 @@ class Transport:
             if limit is not None and self._sent >= limit:
                 message = (
                     f"stopped after max_requests ({limit}); what was written out is in STATE, "
-                    "run again to go on from there"
+                    "run again to continue from there"
                 )
                 raise StoppedError(message)
             self._sent += 1

@@ -65,7 +65,7 @@ class ChildReader:
             raise
         if after is not None:
             ids = [one for one in ids if one > after]
-            logger.info("%s: going on after %s, %d to go", self._name, after, len(ids))
+            logger.info("%s: continuing after %s, %d left", self._name, after, len(ids))
         requests = len(ids) * (1 if ranges is None else len(ranges))
         level = logging.WARNING if self._parent.many else logging.INFO
         logger.log(

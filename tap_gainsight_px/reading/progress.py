@@ -59,7 +59,7 @@ class StreamProgress:
         """Take in a slice that has been written out, and move bookmark or position over it.
 
         Raises:
-            TapError: So many parents in a row were refused that it is no use to go on.
+            TapError: So many parents in a row were refused that the others would be, too.
         """
         if slice_.answer is not None:
             self._parents.add(slice_.answer)
@@ -99,7 +99,7 @@ class StreamProgress:
         """
         self._parents.check_any_answered()
         was_incomplete = self.state.was_incomplete
-        # All parents were asked about, so there is nothing to go on with.
+        # All parents were asked about, so there is nothing left to continue.
         self.state.forget_position()
         self._parents.report()
         if was_incomplete:

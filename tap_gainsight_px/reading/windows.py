@@ -2,7 +2,7 @@
 
 An incremental sync advances from its bookmark to now in windows of at most 190 days, the longest
 range of one call (`MAX_RANGE_DAYS`); each window is read by one scroll, whose pages a paginator
-walks by `scrollId`. The bookmark follows when a window has been written out (`output.state`).
+follows by `scrollId`. The bookmark follows when a window has been written out (`output.state`).
 
 Pure functions. A window's ends lie on whole seconds, because that is the finest step at which
 the PX API is known to filter.

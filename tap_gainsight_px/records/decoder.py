@@ -6,8 +6,8 @@ keep their digits.
 
 There are two ways, and both lead to the same messages:
 
-    the fast one    bytes ─► typed records (`record_types`) ─► times ─► RECORD messages as bytes
-    the slow one    bytes ─► dicts ─► `drift` ─► times ─► dicts, for the SDK to go on with
+    the fast one    bytes ─► typed records (`typed`) ─► times ─► RECORD messages as bytes
+    the slow one    bytes ─► dicts ─► `coercion` ─► times ─► dicts, for the SDK
 
 The fast one takes a whole page or none of it. A page with anything unusual in it (an undeclared
 field, a value of another type, a number too large, bytes that are no UTF-8) goes the slow way.

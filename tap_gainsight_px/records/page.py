@@ -107,7 +107,7 @@ class Slice:
     answer: ParentAnswer | None = None
     """What came of asking about a parent; None where no parent was asked about."""
     position: str | None = None
-    """Where a full table goes on after an interruption: the parent read last."""
+    """Where a full table continues after an interruption: the parent read last."""
 
 
 def dates_and_keys(rows: Sequence[Row]) -> tuple[list[int | None], list[Key]]:
