@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 # What to time, by the name that the report gives it and in its order. A place that no
 # longer exists is reported, and its time shows as the rest.
 PARTS = {
-    "HTTP: build the request": ["tap_gainsight_px.api.transport:Transport._send"],
+    "HTTP: build the request": ["tap_gainsight_px.api.connection:Connection.get"],
     "HTTP: send it, read the head of the answer": ["requests.adapters:HTTPAdapter.send"],
-    "HTTP: read the body": ["tap_gainsight_px.api.transport:_read"],
+    "HTTP: read the body": ["tap_gainsight_px.api.connection:_read"],
     "decode: bytes to typed records": ["tap_gainsight_px.records.typed:RecordType.decode"],
     "times, and a check of what stays bytes": ["tap_gainsight_px.records.typed:RecordType.finish"],
     "keys and dates": ["tap_gainsight_px.records.typed:RecordType.values"],

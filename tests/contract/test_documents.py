@@ -69,3 +69,12 @@ def test_a_decision_has_a_date_a_status_and_the_options_not_taken(record: Path) 
     )
     assert head is not None
     assert "\nNot taken:\n\n- " in text
+
+
+def test_contributing_says_what_every_module_is_for() -> None:
+    """A module that is not in the table of `CONTRIBUTING.md` is one that nobody finds."""
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text.partition("## Where a line lives")[2].partition("\n## ")[0]
+    modules = (PROJECT / "tap_gainsight_px").rglob("*.py")
+    names = {file.stem for file in modules if file.stem != "__init__"}
+    assert names - set(re.findall(r"`(\w+)`", table)) == set()

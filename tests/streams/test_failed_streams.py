@@ -144,7 +144,7 @@ def test_a_stream_map_that_cannot_be_applied_ends_the_run(sandbox: SandboxServer
     """It is the configuration that is wrong, whatever stream shows it first."""
     maps = {"articles": {"broken": "1 / int(id == 'never')"}}
     run = sync(sandbox, "articles", "segments", stream_maps=maps)
-    assert "stream_maps cannot be applied" in str(run.error)
+    assert "cannot be applied to a record" in str(run.error)
     assert run.activated == {}
 
 
