@@ -110,12 +110,7 @@ class Answers:
 
     def _selected(self, endpoint: Endpoint, params: Params) -> Sequence[bytes]:
         if endpoint.filter_fields:
-            return select(
-                self.world,
-                endpoint,
-                params,
-                last_modified=self.misbehaviour.last_modified_filter,
-            )
+            return select(self.world, endpoint, params, self.misbehaviour)
         start_ms, end_ms = date_range(
             params,
             self.world.clock.now_ms(),

@@ -9,10 +9,10 @@ import importlib.util
 import json
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from px_sandbox.clock import Clock
 from px_sandbox.faults import FAULTS
 from px_sandbox.misbehaviour import Misbehaviour
 from px_sandbox.plan import WorldPlan
@@ -56,7 +56,7 @@ async def _run(
         with contextlib.suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     server = SandboxServer(
-        World.generated(plan),
+        World.generated(plan, Clock(behind_seconds=arguments.clock_behind_seconds)),
         misbehaviour,
         api_key=arguments.api_key,
         host=arguments.host,
@@ -71,7 +71,7 @@ async def _run(
 
 
 def _plan(arguments: argparse.Namespace) -> WorldPlan:
-    anchor_ms = time.time_ns() // 1_000_000
+    anchor_ms = Clock(behind_seconds=arguments.clock_behind_seconds).now_ms()
     if arguments.anchor is not None:
         parsed = parse_time(arguments.anchor)
         if parsed is None:
@@ -91,6 +91,7 @@ def _plan(arguments: argparse.Namespace) -> WorldPlan:
         late_delay_ms=round(arguments.late_delay_seconds * 1000),
         users_without_last_modified=arguments.without_last_modified,
         accounts_without_last_modified=arguments.without_last_modified,
+        live_values=arguments.live_values,
     )
 
 
@@ -105,14 +106,27 @@ def _misbehaviour(arguments: argparse.Namespace) -> dict[str, Any]:
         faults[name] = float(rate or 1)
     if arguments.latency_ms:
         faults["latency"] = {"ms": arguments.latency_ms}
-    return {**data, "faults": faults}
+    options: dict[str, Any] = {"unknown_parameters": "refused"} if arguments.strict else {}
+    if arguments.duplicate_seconds:
+        options["duplicate_window_ms"] = round(arguments.duplicate_seconds * 1000)
+    return {**options, **data, "faults": faults}
+
+
+def _epilog() -> str:
+    faults = "\n".join(f"  {name:24}{fault.about}" for name, fault in FAULTS.items())
+    options = "\n".join(f"  {name:24}{about}" for name, about in Misbehaviour.described().items())
+    return (
+        f"Faults, for --faults and --misbehave:\n{faults}\n\n"
+        f"Options beside faults and rules, for --misbehave:\n{options}"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="px-sandbox",
-        description="A strict, stateful local stand-in for the Gainsight PX REST API.",
-        epilog=f"Faults: {', '.join(FAULTS)}.",
+        description="A local stand-in for the Gainsight PX REST API, with state.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_epilog(),
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -134,6 +148,14 @@ def _parser() -> argparse.ArgumentParser:
         default=2,
         help="users and accounts that lack lastModifiedDate (default: %(default)s)",
     )
+    add(
+        "--live-values",
+        action="store_true",
+        help='0, "" and EMPTY_... for "not set", and attributes of mixed types',
+    )
+    add("--clock-behind-seconds", type=float, default=0, help="how far its clock is behind yours")
+    add("--strict", action="store_true", help="refuse parameters that a call does not know")
+    add("--duplicate-seconds", type=float, default=0, help="refuse equal requests for so long")
     add("--latency-ms", type=float, default=0, help="time every answer takes")
     add("--scroll-ttl-seconds", type=float, default=60, help="unused scrolls expire after this")
     add("--misbehave", default="{}", metavar="JSON", help="rules and options, as in POST misbehave")

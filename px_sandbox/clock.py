@@ -8,9 +8,9 @@ import time
 class Clock:
     """Wall clock in epoch milliseconds, which can be moved forward."""
 
-    def __init__(self) -> None:
-        """Start in step with the wall clock."""
-        self._offset_ms = 0
+    def __init__(self, *, behind_seconds: float = 0) -> None:
+        """Start in step with the wall clock, or behind it: for a client whose clock is ahead."""
+        self._offset_ms = -round(behind_seconds * 1000)
 
     def now_ms(self) -> int:
         """Return the present in epoch milliseconds (UTC)."""

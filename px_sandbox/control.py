@@ -70,10 +70,10 @@ class Control:
             read = decode_exact if name == "records" else decode
             body = action(await _arguments(request, read))
         except RefusedError as refusal:
-            return await send(request, refusal.status, refusal.body(request.path))
+            return await send(request, refusal.status, refusal.body(request.path, "flat"))
         except (ValueError, TypeError, KeyError) as error:
             wrong = bad_request(f"{type(error).__name__}: {error}")
-            return await send(request, wrong.status, wrong.body(request.path))
+            return await send(request, wrong.status, wrong.body(request.path, "flat"))
         return await send(request, HTTPStatus.OK, body)
 
     def _status(self, _: dict[str, Any]) -> bytes:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import socket
 import struct
+from contextvars import ContextVar
 from email.utils import formatdate
 from http import HTTPStatus
-from time import time
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from px_sandbox.errors import RefusedError
+from px_sandbox.scrolls import SCROLL_GONE, TOO_MANY_SCROLLS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from px_sandbox.misbehaviour import Rule
 
+NOW: ContextVar[float] = ContextVar("NOW")
+"""The sandbox's time at the arrival of the request, in epoch seconds."""
+
+WRONG_KEY = "Authentication failed: the API key is not valid"
+FORBIDDEN = "The API key has no permission for this call"
 JSON = "application/json;charset=UTF-8"
 
 _HTML = (
@@ -31,22 +38,26 @@ _MESSAGES = {
     "http_500": "Internal error",
     "http_503": "Service temporarily unavailable",
     "bad_request": "The request cannot be understood",
-    "key_revoked": "Invalid API key",
-    "forbidden": "The API key has no permission for this call",
-    "scroll_expired": "No search context found for this scrollId: it is unknown or has expired",
+    "key_revoked": WRONG_KEY,
+    "forbidden": FORBIDDEN,
+    "scroll_expired": SCROLL_GONE,
+    "too_many_scrolls": TOO_MANY_SCROLLS,
     "too_many_requests": "Too many requests",
     "too_many_requests_date": "Too many requests",
     "too_many_requests_bare": "Too many requests",
 }
+_FROM_A_PROXY = ("http_502", "http_504", "http_598", "http_599", "edge_forbidden")
 _STATUS = {
     "http_500": 500,
     "http_502": 502,
     "http_503": 503,
     "http_504": 504,
+    "http_598": 598,
+    "http_599": 599,
+    "edge_forbidden": 403,
     "bad_request": 400,
     "key_revoked": 401,
     "forbidden": 403,
-    "scroll_expired": 404,
     "too_many_requests": 429,
     "too_many_requests_date": 429,
     "too_many_requests_bare": 429,
@@ -62,6 +73,8 @@ async def send(
 ) -> web.StreamResponse:
     """Send a whole answer."""
     response = web.StreamResponse(status=status, headers=headers)
+    if (now := NOW.get(None)) is not None:
+        response.headers["Date"] = formatdate(now, usegmt=True)
     if status != HTTPStatus.NO_CONTENT:  # which is without type and length
         response.headers["Content-Type"] = content_type
         response.content_length = len(body)
@@ -75,7 +88,11 @@ async def send(
 async def send_instead(
     request: web.BaseRequest, rule: Rule, own_port: int
 ) -> tuple[int | None, web.StreamResponse]:
-    """Send what ``rule`` puts in place of an answer; return its status too."""
+    """Send what ``rule`` puts in place of an answer; return its status too.
+
+    Raises:
+        RefusedError: The rule puts one of the API's own refusals there.
+    """
     name = rule.fault
     if name == "hang":
         await _hang(request, rule.setting("seconds"))
@@ -89,12 +106,10 @@ async def send_instead(
         # Another host name for the same place: shows whether the client hands its key over.
         location = rule.setting("location") or f"http://localhost:{own_port}{request.path_qs}"
         return 302, await send(request, 302, b"", {"Location": location})
-    status = _STATUS[name]
-    if name in ("http_502", "http_504"):
+    status = _STATUS.get(name) or rule.setting("status")
+    if name in _FROM_A_PROXY:
         return status, await send(request, status, _HTML, content_type="text/html")
-    refusal = RefusedError(status, _MESSAGES[name], _retry_after(rule))
-    body = refusal.body(request.path)
-    return status, await send(request, status, body, refusal.headers)
+    raise RefusedError(status, _MESSAGES[name], _retry_after(rule))
 
 
 async def send_broken(
@@ -111,12 +126,20 @@ async def send_broken(
         await response.prepare(request)
         await response.write(body[: len(body) // 2])
         return status, reset(request) if name == "reset_midway" else cut(request)
-    if name == "truncated_json":
-        return status, await send(request, status, body[: len(body) // 2])
     if name == "wrong_content_type":
         return status, await send(request, status, body, content_type="text/html")
-    padding = max(0, rule.setting("bytes") - len(body))
-    return status, await send(request, status, body + b" " * padding)
+    return status, await send(request, status, _damaged(body, rule))
+
+
+def _damaged(body: bytes, rule: Rule) -> bytes:
+    if rule.fault == "truncated_json":
+        return body[: len(body) // 2]
+    if rule.fault == "byte_order_mark":
+        return codecs.BOM_UTF8 + body
+    if rule.fault == "control_character":
+        return body.replace(b':"', b':"\x01', 1)
+    padding: int = max(0, rule.setting("bytes") - len(body))
+    return body + b" " * padding
 
 
 def reset(request: web.BaseRequest) -> web.StreamResponse:
@@ -153,5 +176,5 @@ def _retry_after(rule: Rule) -> dict[str, str]:
     if seconds is None:
         return {}
     if rule.fault == "too_many_requests_date":
-        return {"Retry-After": formatdate(time() + seconds, usegmt=True)}
+        return {"Retry-After": formatdate(NOW.get() + seconds, usegmt=True)}
     return {"Retry-After": str(seconds)}

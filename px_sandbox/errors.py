@@ -1,13 +1,19 @@
-"""The one way in which the sandbox says no."""
+"""The one way in which the sandbox refuses, and the shapes that an error body can have."""
 
 from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+ERROR_BODIES = ("envelope", "sub_errors", "error_message", "flat")
+"""``envelope``: ``{"externalapierror": {...}}``, as seen of the live API; ``sub_errors``: the same
+with the message inside ``subErrors`` only; ``error_message``: a top-level ``errorMessage``, which
+the vendor's own loader reads too; ``flat``: ``status``, ``error``, ``message`` and ``path``.
+"""
 
 
 class RefusedError(Exception):
@@ -20,16 +26,32 @@ class RefusedError(Exception):
         self.message = message
         self.headers = dict(headers or {})
 
-    def body(self, path: str) -> bytes:
-        """Return the JSON error body; the same shape for every status."""
-        return json.dumps(
-            {
-                "status": self.status,
-                "error": HTTPStatus(self.status).phrase,
-                "message": self.message,
-                "path": path,
-            }
-        ).encode()
+    def body(self, path: str, shape: str = "envelope") -> bytes:
+        """Return the JSON error body in one of the shapes of ``ERROR_BODIES``."""
+        return json.dumps(self._data(path, shape)).encode()
+
+    def _data(self, path: str, shape: str) -> dict[str, Any]:
+        phrase = _phrase(self.status)
+        if shape == "flat":
+            return {"status": self.status, "error": phrase, "message": self.message, "path": path}
+        if shape == "error_message":
+            return {"errorMessage": self.message}
+        inner: dict[str, Any] = {
+            "status": phrase.upper().replace(" ", "_"),
+            "message": self.message,
+            "debugMessage": None,
+            "subErrors": None,
+        }
+        if shape == "sub_errors":
+            inner |= {"message": None, "subErrors": [{"message": self.message}]}
+        return {"externalapierror": inner}
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:  # 598 and 599 are of proxies, not of any standard
+        return "Network timeout"
 
 
 def bad_request(message: str) -> RefusedError:

@@ -57,14 +57,32 @@ FAULTS: dict[str, Fault] = {
         loses_answer=True,
         settings={"retry_after": None},
     ),
+    "http_598": Fault(
+        "598 (read timeout of a proxy) with an HTML page", "instead", loses_answer=True
+    ),
+    "http_599": Fault(
+        "599 (connect timeout of a proxy) with an HTML page", "instead", loses_answer=True
+    ),
     "http_504": Fault("504 with an HTML page of a proxy", "instead", loses_answer=True),
     "key_revoked": Fault(
         "401 as for a wrong key; use with nth and times: null", "instead", loses_answer=True
     ),
     "bad_request": Fault("400 with a JSON error", "instead", loses_answer=True),
     "forbidden": Fault("403 as for a key without permission", "instead", loses_answer=True),
+    "edge_forbidden": Fault(
+        "403 with an HTML page of an edge in front of PX", "instead", loses_answer=True
+    ),
     "scroll_expired": Fault(
-        "404: the scroll has expired, and stays so", "instead", loses_answer=True
+        "status: the scroll has expired, and stays so",
+        "instead",
+        loses_answer=True,
+        settings={"status": 404},
+    ),
+    "too_many_scrolls": Fault(
+        "status: too many scroll contexts are open",
+        "instead",
+        loses_answer=True,
+        settings={"status": 429},
     ),
     "redirect": Fault(
         "302 to location (default: this sandbox under another host name)",
@@ -110,6 +128,10 @@ FAULTS: dict[str, Fault] = {
     "short_body": Fault("closed with Content-Length unmet", "wire", loses_answer=True),
     "truncated_json": Fault(
         "half of the JSON, framed as if it were whole", "wire", loses_answer=True
+    ),
+    "byte_order_mark": Fault("the right JSON after a byte order mark", "wire"),
+    "control_character": Fault(
+        "a raw control character in the first text of the JSON, which no JSON may hold", "wire"
     ),
     "wrong_content_type": Fault("the right JSON as text/html", "wire"),
     "oversize_body": Fault(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from px_sandbox.catalogue import Catalogue, make_catalogue
 from px_sandbox.events import EventMaker, Session
 from px_sandbox.kinds import EVENT_KINDS, KINDS, Kind, Record
+from px_sandbox.live_values import put_live_values
 from px_sandbox.people import People, make_people
 from px_sandbox.plan import Chance
 from px_sandbox.times import HOUR_MS
@@ -40,6 +41,8 @@ class History:
         """Make everything but the events, which are made when asked for."""
         self.plan = plan
         self.people: People = make_people(plan)
+        if plan.live_values:
+            put_live_values(self.people, Chance(f"{plan.seed}/live values"))
         self.catalogue: Catalogue = make_catalogue(plan, self.people.users)
         self.maker = EventMaker(self.catalogue)
         self.sessions = self._sessions()

@@ -39,7 +39,7 @@ class Limits:
         self._last_sent: OrderedDict[str, float] = OrderedDict()
 
     def check(self, target: str) -> None:
-        """Count a request for ``target`` (path and query), or refuse it."""
+        """Count a request for ``target`` (path and known parameters), or refuse it."""
         now = self._monotonic()
         self._check_day()
         self._check_rate(now)
@@ -74,5 +74,8 @@ class Limits:
         while sent and next(iter(sent.values())) <= now - window:
             sent.popitem(last=False)
         if target in sent:
+            if self._misbehaviour.duplicates_renewed:
+                sent[target] = now
+                sent.move_to_end(target)
             raise RefusedError(self._misbehaviour.duplicate_status, DUPLICATE_MESSAGE)
         sent[target] = now

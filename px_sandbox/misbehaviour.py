@@ -7,22 +7,34 @@ As JSON, for the command line and the control API::
      "scroll_moves_on": true, "requests_per_second": 200, "seed": 7}
 
 A fault under ``faults`` strikes at random with its rate; a rule strikes from the nth matching
-request on, ``times`` times (null: for ever). Randomness depends only on the seed and on the
-running number of the matching request.
+request on, ``times`` times (null: for ever) or for ``lasts_seconds``. Randomness depends only on
+the seed and on the running number of the matching request.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from px_sandbox.errors import ERROR_BODIES
 from px_sandbox.faults import FAULTS, Fault
 
-_CHOICES = {
+if TYPE_CHECKING:
+    from px_sandbox.clock import Clock
+
+_CHOICES: dict[str, tuple[object, ...]] = {
+    "error_body": ERROR_BODIES,
+    "unknown_parameters": ("ignored", "refused"),
+    "date_form": ("any", "iso", "epoch"),
+    "other_date_form": ("refused", "ignored"),
+    "last_modified_sort": ("honoured", "refused", "ignored"),
+    "scroll_gone_status": (400, 404, 410, 500),
+    "max_scrolls_status": (429, 500),
     "last_modified_filter": ("honoured", "refused", "ignored"),
     "scroll_ids": ("changing", "fixed"),
     "stale_scroll_id": ("next_page", "same_page", "refused"),
@@ -40,6 +52,8 @@ class Rule:
         page: Only requests for this page of a scroll, counted from 1.
         nth: The first matching request to be struck, counted from 1.
         times: How many requests to strike; None: no end.
+        lasts_seconds: From the first struck request on, strike every matching one for so long by
+            the clock of the world; ``times`` then plays no part.
         rate: Probability with which a matching request is struck.
         moves_on: The scroll moves on although this fault loses the answer.
         settings: Settings of the fault.
@@ -50,6 +64,7 @@ class Rule:
     page: int | None = None
     nth: int = 1
     times: int | None = 1
+    lasts_seconds: float | None = None
     rate: float = 1.0
     moves_on: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
@@ -111,8 +126,22 @@ class Misbehaviour:
             accounts are ``honoured``, ``refused`` with 400, or ``ignored``.
         requests_per_second: Beyond so many in any second: 429 with Retry-After.
         requests_per_day: Beyond so many in a UTC day: 429 that names the daily limit.
-        duplicate_window_ms: An identical request within this time is refused; 0: never.
+        duplicate_window_ms: A request that equals an earlier one, in its path and the parameters
+            that the call knows, is refused within this time; 0: never.
         duplicate_status: The status of that refusal.
+        duplicates_renewed: A refused request begins the time anew.
+        error_body: The shape of an error, one of ``errors.ERROR_BODIES``.
+        errors_under_200: Errors come with status 200.
+        unknown_parameters: Parameters that a call does not know are ``ignored``, as the live API
+            does, or ``refused`` with 400.
+        date_form: Dates in the ``filter`` of an event call are to be ``iso``, ``epoch`` or ``any``.
+        other_date_form: A date in the other form is ``refused`` with 400 or ``ignored``.
+        last_modified_sort: Sorts of users and accounts by a date are ``honoured``, ``refused`` with
+            400, or ``ignored``.
+        max_scrolls: With so many open scrolls a new one is refused (null: no limit). The default
+            is that of Elasticsearch.
+        max_scrolls_status: The status of that refusal, 429 or 500.
+        scroll_gone_status: The status of an expired or unknown scroll: 404, 400, 410 or 500.
         forbidden_paths: Shell patterns of paths for which the key lacks permission (403).
     """
 
@@ -126,7 +155,17 @@ class Misbehaviour:
     requests_per_second: int | None = None
     requests_per_day: int | None = None
     duplicate_window_ms: int = 0
-    duplicate_status: int = 400
+    duplicate_status: int = 429
+    duplicates_renewed: bool = False
+    error_body: str = "envelope"
+    errors_under_200: bool = False
+    unknown_parameters: str = "ignored"
+    date_form: str = "any"
+    other_date_form: str = "refused"
+    last_modified_sort: str = "honoured"
+    max_scrolls: int | None = 500
+    max_scrolls_status: int = 429
+    scroll_gone_status: int = 404
     forbidden_paths: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -135,7 +174,8 @@ class Misbehaviour:
         self.forbidden_paths = tuple(self.forbidden_paths)
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
-                msg = f"{name} has to be one of {', '.join(choices)}, not {getattr(self, name)!r}"
+                known = ", ".join(map(str, choices))
+                msg = f"{name} has to be one of {known}, not {getattr(self, name)!r}"
                 raise ValueError(msg)
 
     @classmethod
@@ -152,6 +192,17 @@ class Misbehaviour:
             raise ValueError(msg)
         return cls(rules=rules, **values)
 
+    @classmethod
+    def described(cls) -> dict[str, str]:
+        """Return each option with its choices, if it has a list of them, and its default."""
+        found = {}
+        for item in fields(cls):
+            choices = " | ".join(map(str, _CHOICES.get(item.name, ())))
+            default = json.dumps(item.default)
+            if item.name not in ("rules", "seed"):
+                found[item.name] = f"{choices}{'; ' if choices else ''}default: {default}"
+        return found
+
     def to_json(self) -> dict[str, Any]:
         """Return everything as ``from_json`` reads it."""
         own = {item.name: getattr(self, item.name) for item in fields(self)}
@@ -165,8 +216,10 @@ class Misbehaviour:
 class Dice:
     """Decides, request by request, which rules of a misbehaviour strike."""
 
-    def __init__(self, misbehaviour: Misbehaviour) -> None:
-        """Begin counting matching requests anew."""
+    def __init__(self, misbehaviour: Misbehaviour, clock: Clock) -> None:
+        """Begin counting matching requests anew; rules that last do so by ``clock``."""
+        self._clock = clock
+        self._first_struck_ms: dict[int, int] = {}
         self._misbehaviour = misbehaviour
         self._matched = [0] * len(misbehaviour.rules)
         self._struck = [0] * len(misbehaviour.rules)
@@ -180,15 +233,19 @@ class Dice:
                 if rule.page not in (None, page) or not fnmatchcase(path, rule.path):
                     continue
                 self._matched[index] += 1
-                if self._matched[index] < rule.nth:
-                    continue
-                if rule.times is not None and self._struck[index] >= rule.times:
+                if self._matched[index] < rule.nth or self._is_over(index, rule):
                     continue
                 if rule.rate < 1 and self.random(index).random() >= rule.rate:
                     continue
                 self._struck[index] += 1
                 struck.append(rule)
         return struck
+
+    def _is_over(self, index: int, rule: Rule) -> bool:
+        if rule.lasts_seconds is None:
+            return rule.times is not None and self._struck[index] >= rule.times
+        now_ms = self._clock.now_ms()
+        return now_ms - self._first_struck_ms.setdefault(index, now_ms) >= rule.lasts_seconds * 1000
 
     def random(self, salt: object) -> random.Random:
         """Return a source of randomness for the present count of requests."""

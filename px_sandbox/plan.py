@@ -51,6 +51,8 @@ class WorldPlan:
         late_delay_ms: By how much, at most, in milliseconds.
         users_without_last_modified: Users that lack ``lastModifiedDate``.
         accounts_without_last_modified: Accounts that lack ``lastModifiedDate``.
+        live_values: "Not set" is 0, ``""`` or ``EMPTY_…`` as seen of the live API, attributes are
+            of mixed types, and some are not listed.
     """
 
     anchor_ms: int
@@ -65,6 +67,7 @@ class WorldPlan:
     late_delay_ms: int = 5 * MINUTE_MS
     users_without_last_modified: int = 2
     accounts_without_last_modified: int = 1
+    live_values: bool = False
 
     def __post_init__(self) -> None:
         """Refuse sizes that make no world."""

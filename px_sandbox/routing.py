@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
 from px_sandbox.endpoints import BOOLEANS, ENDPOINTS, ENUMS, INTEGERS, REPEATABLE, Endpoint
-from px_sandbox.errors import bad_request, not_found
+from px_sandbox.errors import RefusedError, bad_request, not_found
 
 _FIXED = {endpoint.path: endpoint for endpoint in ENDPOINTS if "{" not in endpoint.path}
 _TEMPLATES = tuple(
@@ -58,8 +58,27 @@ def split_query(raw_query: str) -> tuple[tuple[str, str], ...]:
     return tuple(parse_qsl(raw_query, keep_blank_values=True))
 
 
-def check_params(endpoint: Endpoint, pairs: tuple[tuple[str, str], ...]) -> Params:
-    """Return the parameters; a 400 names the first one that the endpoint does not take."""
+def known_target(method: str, raw_path: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    """Return what makes two requests the same: path and known parameters, in any order."""
+    try:
+        endpoint, _ = find_endpoint(raw_path)
+    except RefusedError:
+        return f"{method} {raw_path} {sorted(pairs)}"
+    return f"{method} {raw_path} {sorted(pair for pair in pairs if pair[0] in endpoint.all_params)}"
+
+
+def check_params(
+    endpoint: Endpoint, pairs: tuple[tuple[str, str], ...], *, unknown: str = "refused"
+) -> Params:
+    """Return the parameters that the endpoint takes.
+
+    Args:
+        endpoint: What is asked.
+        pairs: The parameters as sent.
+        unknown: Others are ``ignored``, or ``refused`` with a 400 that names the first.
+    """
+    if unknown == "ignored":
+        pairs = tuple(pair for pair in pairs if pair[0] in endpoint.all_params)
     seen = set()
     for name, value in pairs:
         if name not in endpoint.all_params:

@@ -11,12 +11,18 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from px_sandbox.errors import RefusedError, bad_request, not_found
+from px_sandbox.errors import RefusedError, bad_request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from px_sandbox.clock import Clock
+
+SCROLL_GONE = "No search context found for this scrollId: it is unknown or has expired"
+TOO_MANY_SCROLLS = (
+    "Trying to create too many scroll contexts. Must be less than or equal to: [500]. "
+    "This limit can be set by changing the [search.max_open_scroll_context] setting."
+)
 
 # Bytes whose base64 holds "+" and "/": a client that does not percent-encode ids is found out.
 _MAGIC = b"\xfb\xef\xff"
@@ -58,6 +64,9 @@ class ScrollBook:
         self.ttl_seconds = ttl_seconds
         self.changing_ids = True
         self.stale_id = "next_page"
+        self.most: int | None = None
+        self.status_of_too_many = 429
+        self.status_of_gone = 404
 
     def __len__(self) -> int:
         """Return how many scrolls have not expired."""
@@ -65,22 +74,29 @@ class ScrollBook:
         return len(self._scrolls)
 
     def begin(self, request: object, rows: Sequence[bytes]) -> Scroll:
-        """Return a new scroll; it counts as open once its first page is turned."""
+        """Return a new scroll; it counts as open once its first page is turned.
+
+        Raises:
+            RefusedError: ``most`` scrolls are open. A client cannot close one: it has to wait.
+        """
+        if self.most is not None and len(self) >= self.most:
+            text = TOO_MANY_SCROLLS.replace("500", str(self.most))
+            raise RefusedError(self.status_of_too_many, text)
         self._numbers += 1
         return Scroll(self._numbers, request, rows, len(rows), self._clock.now_ms())
 
     def find(self, scroll_id: str, request: object) -> Scroll:
-        """Return the open scroll with this id; 404 if there is none, 400 for other parameters."""
+        """Return the open scroll with this id; refuse if there is none, or for other parameters."""
         scroll = self.peek(scroll_id)
         if scroll is None:
-            raise _unknown()
+            raise self._gone()
         if scroll.request != request:
             msg = "The parameters differ from those of the first request of this scroll"
             raise bad_request(msg)
         page = _page_of(scroll_id)
         if self.changing_ids and page != scroll.page:
             if self.stale_id == "refused" or page > scroll.page:
-                raise _unknown()
+                raise self._gone()
             if self.stale_id == "same_page":
                 scroll.position, scroll.page = scroll.starts[page], page
                 del scroll.starts[page:]
@@ -124,6 +140,9 @@ class ScrollBook:
         """Forget all scrolls."""
         self._scrolls.clear()
 
+    def _gone(self) -> RefusedError:
+        return RefusedError(self.status_of_gone, SCROLL_GONE)
+
     def _expire(self) -> None:
         oldest_ms = self._clock.now_ms() - self.ttl_seconds * 1000
         while self._scrolls:
@@ -131,10 +150,6 @@ class ScrollBook:
             if scroll.touched_ms >= oldest_ms:
                 return
             del self._scrolls[number]
-
-
-def _unknown() -> RefusedError:
-    return not_found("No search context found for this scrollId: it is unknown or has expired")
 
 
 def _parts(scroll_id: str) -> list[str]:

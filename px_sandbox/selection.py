@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from px_sandbox.endpoints import Endpoint
+    from px_sandbox.misbehaviour import Misbehaviour
     from px_sandbox.routing import Params
     from px_sandbox.world import World
 
@@ -69,7 +70,7 @@ class Alternative:
 
 
 def select(
-    world: World, endpoint: Endpoint, params: Params, *, last_modified: str = "honoured"
+    world: World, endpoint: Endpoint, params: Params, manners: Misbehaviour
 ) -> Sequence[bytes]:
     """Return the records that match a request for a timeline, in the order asked for.
 
@@ -77,12 +78,12 @@ def select(
         world: Where the records are.
         endpoint: What is asked.
         params: How it is asked.
-        last_modified: Whether terms on ``lastModifiedDate`` and the other dates of users and
-            accounts are ``honoured``, ``refused`` (400) or ``ignored``: the contract does not say.
+        manners: What becomes of dates in a form that the API does not take, and of filters and
+            sorts by the dates of users and accounts: the contract does not say.
     """
-    keys = _sort_keys(endpoint, params)
+    keys = _sort_keys(endpoint, params, manners.last_modified_sort)
     texts: list[str] = params.all("filter")
-    parsed = [_checked(endpoint, parse_filter(text), last_modified) for text in texts]
+    parsed = [_checked(endpoint, parse_filter(text), manners) for text in texts]
     now_ms = world.clock.now_ms()
     alternatives = [_alternative(endpoint, terms, params, now_ms) for terms in (parsed or [()])]
     bodies = _matching(world, endpoint.kind, alternatives)
@@ -121,12 +122,17 @@ def _limited(
     return span.limits()
 
 
-def _checked(endpoint: Endpoint, terms: tuple[Term, ...], last_modified: str) -> tuple[Term, ...]:
+def _checked(
+    endpoint: Endpoint, terms: tuple[Term, ...], manners: Misbehaviour
+) -> tuple[Term, ...]:
     for term in terms:
         _check_field(endpoint, term.field, endpoint.filter_fields, "filter")
         if term.field in endpoint.equality_only and term.op != "==":
             msg = f"Filter field {term.field!r} of {endpoint.path} takes == only"
             raise bad_request(msg)
+    if endpoint.max_days is not None:
+        terms = _in_date_form(endpoint, terms, manners)
+    last_modified = manners.last_modified_filter
     doubtful = [term for term in terms if _is_doubtful(endpoint, term.field)]
     if doubtful and last_modified == "refused":
         msg = f"Filter field {doubtful[0].field!r} is not supported"
@@ -134,6 +140,23 @@ def _checked(endpoint: Endpoint, terms: tuple[Term, ...], last_modified: str) ->
     if last_modified == "ignored":
         return tuple(term for term in terms if term not in doubtful)
     return terms
+
+
+def _in_date_form(
+    endpoint: Endpoint, terms: tuple[Term, ...], manners: Misbehaviour
+) -> tuple[Term, ...]:
+    """Return the terms without dates in a form that is not taken, or refuse these."""
+    time_field, form = KINDS[endpoint.kind].time, manners.date_form
+    other = [
+        term
+        for term in terms
+        if term.field == time_field
+        and form != "any"
+        and (form == "epoch") != term.value.lstrip("-").isdecimal()
+    ]
+    if other and manners.other_date_form == "refused":
+        raise _bad_date(other[0])
+    return tuple(term for term in terms if term not in other)
 
 
 def _is_doubtful(endpoint: Endpoint, name: str) -> bool:
@@ -206,12 +229,16 @@ def _any_matches(alternatives: list[Alternative], body: bytes, time_field: str) 
     return False
 
 
-def _sort_keys(endpoint: Endpoint, params: Params) -> tuple[SortKey, ...]:
+def _sort_keys(endpoint: Endpoint, params: Params, by_dates: str) -> tuple[SortKey, ...]:
     text = params.get("sort")
     keys = parse_sort(text) if text else ()
     for key in keys:
         _check_field(endpoint, key.field, endpoint.sort_fields, "sort")
-    return keys
+    doubtful = [key for key in keys if _is_doubtful(endpoint, key.field)]
+    if doubtful and by_dates == "refused":
+        msg = f"Sort field {doubtful[0].field!r} is not supported"
+        raise bad_request(msg)
+    return tuple(key for key in keys if by_dates == "honoured" or key not in doubtful)
 
 
 def _ordered(

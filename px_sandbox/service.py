@@ -8,11 +8,11 @@ import logging
 from typing import TYPE_CHECKING
 
 from px_sandbox.answers import Answer, Answers, Strikes
-from px_sandbox.delivery import cut, send, send_broken, send_instead
+from px_sandbox.delivery import FORBIDDEN, NOW, WRONG_KEY, cut, send, send_broken, send_instead
 from px_sandbox.errors import RefusedError, bad_request
 from px_sandbox.limits import Limits
 from px_sandbox.misbehaviour import Dice, Misbehaviour, Rule
-from px_sandbox.routing import check_params, find_endpoint, split_query
+from px_sandbox.routing import check_params, find_endpoint, known_target, split_query
 from px_sandbox.scrolls import ScrollBook
 from px_sandbox.singles import user_answer
 from px_sandbox.stores import decode
@@ -57,10 +57,13 @@ class Service:
     def misbehave(self, misbehaviour: Misbehaviour) -> None:
         """Behave like this from now on; all counts of rules and limits begin anew."""
         self.misbehaviour = misbehaviour
-        self._dice = Dice(misbehaviour)
+        self._dice = Dice(misbehaviour, self.world.clock)
         self._limits = Limits(self.world.clock, misbehaviour)
         self.scrolls.changing_ids = misbehaviour.scroll_ids == "changing"
         self.scrolls.stale_id = misbehaviour.stale_scroll_id
+        self.scrolls.most = misbehaviour.max_scrolls
+        self.scrolls.status_of_too_many = misbehaviour.max_scrolls_status
+        self.scrolls.status_of_gone = misbehaviour.scroll_gone_status
         self._answers = Answers(self.world, self.scrolls, misbehaviour, self._dice)
 
     def reset(self) -> None:
@@ -71,6 +74,7 @@ class Service:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one API request."""
+        NOW.set(self.world.clock.now_ms() / 1000)
         pairs = split_query(request.rel_url.raw_query_string)
         key = request.headers.get(KEY_HEADER, "")
         entry = self.requests.arrived(
@@ -83,29 +87,35 @@ class Service:
         )
         try:
             self._check_key(key)
-            self._limits.check(f"{request.method} {request.raw_path}")
+            self._limits.check(known_target(request.method, request.rel_url.raw_path, pairs))
             return await self._answer(request, pairs, entry)
         except RefusedError as refusal:
-            entry.status = refusal.status
-            return await send(request, refusal.status, refusal.body(request.path), refusal.headers)
+            return await self._refuse(request, entry, refusal)
         except ConnectionError:
             # The client left while it was being answered; that is its right.
             return cut(request)
         except Exception:  # noqa: BLE001 - a client has to get an answer, whatever breaks
             _log.exception("the sandbox itself failed on %s", request.path_qs)
-            entry.status = 500
-            body = RefusedError(500, "The sandbox itself failed; see its log").body(request.path)
-            return await send(request, 500, body)
+            failure = RefusedError(500, "The sandbox itself failed; see its log")
+            return await self._refuse(request, entry, failure)
         finally:
             self.requests.answered(entry)
 
+    async def _refuse(
+        self, request: web.BaseRequest, entry: LoggedRequest, refusal: RefusedError
+    ) -> web.StreamResponse:
+        entry.status = 200 if self.misbehaviour.errors_under_200 else refusal.status
+        body = refusal.body(request.path, self.misbehaviour.error_body)
+        return await send(request, entry.status, body, refusal.headers)
+
     def _check_key(self, key: str) -> None:
         if not key:
-            msg = f"API key is missing: send it in the header {KEY_HEADER}"
+            msg = (
+                f"Authentication failed: the API key is missing; send it in the header {KEY_HEADER}"
+            )
             raise RefusedError(401, msg)
         if not hmac.compare_digest(key.encode("utf-8", "surrogateescape"), self._api_key):
-            msg = "Invalid API key"
-            raise RefusedError(401, msg)
+            raise RefusedError(401, WRONG_KEY)
 
     async def _answer(
         self,
@@ -147,15 +157,14 @@ class Service:
     ) -> Answer:
         raw_path = request.rel_url.raw_path
         if self.misbehaviour.forbids(request.path):
-            msg = "The API key has no permission for this call"
-            raise RefusedError(403, msg)
+            raise RefusedError(403, FORBIDDEN)
         if raw_path in _POSTS and request.method == "POST":
             return Answer(*user_answer(self.world, _POSTS[raw_path], _identify_id(body)))
         endpoint, path_params = find_endpoint(raw_path)
         if request.method != "GET":
             msg = f"{request.method} is not supported here; this sandbox only reads (GET)"
             raise RefusedError(405, msg)
-        params = check_params(endpoint, pairs)
+        params = check_params(endpoint, pairs, unknown=self.misbehaviour.unknown_parameters)
         return self._answers.answer(endpoint, path_params, params, strikes)
 
     def _page(self, pairs: tuple[tuple[str, str], ...]) -> int:

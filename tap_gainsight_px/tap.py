@@ -91,7 +91,7 @@ class TapGainsightPx(Tap):
         hide_address(str(self._config.get("api_url", "")))
         self.append_builtin_config(self.config_jsonschema)
         found = find_errors(
-            self._config, self.config_jsonschema, key_required=raise_errors, now=timestamps.now()
+            self._config, self.config_jsonschema, key_required=raise_errors, now=self._clock()
         )
         if found:
             raise SettingsError(*found)

@@ -78,8 +78,7 @@ class Client:
         """Return the message of an answer that has to be ``status``."""
         answer = self.get(path, params)
         assert answer.status_code == status, answer.text
-        message: str = answer.json()["message"]
-        return message
+        return message_of(answer)
 
     def pages(self, path: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield pages until one of them holds fewer records than asked for."""
@@ -94,6 +93,12 @@ class Client:
     def ids(self, path: str, params: Any = None) -> list[str]:
         """Return the event ids of one page."""
         return [row["eventId"] for row in rows(self.json(path, params))]
+
+
+def message_of(answer: requests.Response) -> str:
+    """Return the message of an error."""
+    message: str = answer.json()["externalapierror"]["message"]
+    return message
 
 
 def rows(page: dict[str, Any]) -> list[dict[str, Any]]:

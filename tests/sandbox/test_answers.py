@@ -16,6 +16,7 @@ from tests.sandbox.client import (
     NOW,
     Client,
     event,
+    message_of,
     rows,
     streams_without_route,
     user,
@@ -159,7 +160,7 @@ def test_preferences_by_body_need_an_identify_id(client: Client, body: str) -> N
         timeout=5,
     )
     assert answer.status_code == 400
-    assert "identifyId" in answer.json()["message"]
+    assert "identifyId" in message_of(answer)
 
 
 def test_the_denylist_knows_yes_no_and_nothing(world: World, client: Client) -> None:

@@ -7,7 +7,7 @@ import pytest
 from px_sandbox import ManualClock, Misbehaviour
 from px_sandbox.errors import RefusedError
 from px_sandbox.limits import Limits
-from tests.sandbox.client import NOW, Client
+from tests.sandbox.client import NOW, Client, message_of
 
 
 class Seconds:
@@ -51,7 +51,7 @@ def test_a_used_up_day_ends_at_midnight_utc(client: Client, clock: ManualClock) 
     refused = client.get("/v1/segment")
     assert statuses == [200, 200]
     assert refused.status_code == 429
-    assert "Daily limit of 2" in refused.json()["message"]
+    assert "Daily limit of 2" in message_of(refused)
     # The clock stands at 06:13:20.
     assert int(refused.headers["Retry-After"]) == 86_400 - (6 * 3600 + 13 * 60 + 20)
     clock.advance(seconds=int(refused.headers["Retry-After"]))

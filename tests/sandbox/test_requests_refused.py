@@ -1,12 +1,16 @@
-"""The sandbox is as strict as the documentation: what it does not name is refused."""
+"""What the documentation does not name is refused; unknown parameters only by choice."""
 
 from __future__ import annotations
+
+import json
+import re
+from typing import Any
 
 import pytest
 import requests
 
 from px_sandbox import SandboxServer, World
-from tests.sandbox.client import CUSTOM, KEY_HEADER, NOW, Client
+from tests.sandbox.client import CUSTOM, KEY_HEADER, NOW, Client, message_of
 
 PAGE_LIMITS = {
     "/v1/users": 1000,
@@ -29,7 +33,7 @@ def test_without_the_right_key_every_path_answers_401(client: Client, key: str |
     """A missing, a wrong and a shortened key are all refused."""
     answer = client.get("/v1/users", key=key)
     assert answer.status_code == 401
-    assert "API key" in answer.json()["message"]
+    assert "Authentication failed" in message_of(answer)
 
 
 def test_a_key_without_permission_gets_403_for_the_named_paths_only(world: World) -> None:
@@ -58,13 +62,58 @@ def test_unknown_paths_answer_404(client: Client, path: str) -> None:
 
 
 def test_errors_of_all_statuses_share_one_shape(client: Client) -> None:
-    """401, 404 and 400 carry the same fields."""
-    answers = [client.get("/v1/users", key=None), client.get("/x"), client.get("/v1/users?a=1")]
+    """401, 404 and 400 carry the envelope that was seen of the live API."""
+    paths = ("/v1/users", "/x", "/v1/users?pageSize=0")
+    answers = [client.get(paths[0], key=None), *(client.get(path) for path in paths[1:])]
     assert [answer.status_code for answer in answers] == [401, 404, 400]
+    statuses = [answer.json()["externalapierror"].pop("status") for answer in answers]
+    assert statuses == ["UNAUTHORIZED", "NOT_FOUND", "BAD_REQUEST"]
     for answer in answers:
-        error = answer.json()
-        assert set(error) == {"status", "error", "message", "path"}
-        assert error["status"] == answer.status_code
+        error = answer.json()["externalapierror"]
+        assert set(error) == {"status", "message", "debugMessage", "subErrors"}
+        assert isinstance(error["message"], str)
+
+
+@pytest.mark.parametrize(
+    ("shape", "body"),
+    [
+        (
+            "sub_errors",
+            {
+                "externalapierror": {
+                    "status": "BAD_REQUEST",
+                    "message": None,
+                    "debugMessage": None,
+                    "subErrors": [{"message": "Unknown sort field"}],
+                }
+            },
+        ),
+        ("error_message", {"errorMessage": "Unknown sort field"}),
+        (
+            "flat",
+            {
+                "status": 400,
+                "error": "Bad Request",
+                "message": "Unknown sort field",
+                "path": "/v1/users",
+            },
+        ),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 200])
+def test_errors_have_other_shapes_by_choice(
+    client: Client, shape: str, body: dict[str, Any], status: int
+) -> None:
+    """As the vendor's own loader expects them, and under status 200."""
+    client.sandbox.misbehave({"error_body": shape, "errors_under_200": status == 200})
+    answer = client.get("/v1/users", {"sort": "x"})
+    cut = re.sub(r" 'x'[^\"]*", "", answer.text)
+    assert (answer.status_code, json.loads(cut)) == (status, body)
+
+
+def test_a_parameter_the_call_does_not_take_is_ignored(client: Client) -> None:
+    """As the live API does; its value is not looked at either."""
+    assert client.get("/v1/users", {"scrollID": "x", "pagesize": "many"}).status_code == 200
 
 
 def test_only_reading_is_supported(sandbox: SandboxServer) -> None:
@@ -89,7 +138,8 @@ def test_only_reading_is_supported(sandbox: SandboxServer) -> None:
 def test_a_parameter_the_call_does_not_take_is_refused_by_name(
     client: Client, path: str, name: str
 ) -> None:
-    """Names are exact, and those of one call are not those of another."""
+    """If asked to: names are exact, and those of one call are not those of another."""
+    client.sandbox.misbehave({"unknown_parameters": "refused"})
     assert repr(name) in client.refused(path, {name: "1"})
 
 

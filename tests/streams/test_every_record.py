@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 WAYS = {"page by page": False, "record by record": True}
 CHILDREN = ("survey_metadata", "user_preferences", "user_denylist")
 DAYS = 16
+# The tap sends no parameter that the call does not know.
+STRICT = {"unknown_parameters": "refused"}
 
 # What lists records of its own, rather than sums of others.
 PLAIN = tuple(name for name in STREAM_FACTS if name not in SUMS)
@@ -54,7 +56,7 @@ def lively() -> Iterator[Runs]:
         WorldPlan(anchor_ms=now(), seed=11, days=DAYS, users=40, accounts=12, events=700),
         ManualClock(NOW),
     )
-    with SandboxServer(world) as sandbox:
+    with SandboxServer(world, STRICT) as sandbox:
         settings: Any = {"start_date": iso(now() - DAYS * DAY), "end_date": iso(now())}
         yield (
             world,
@@ -67,7 +69,7 @@ def rich() -> Iterator[Runs]:
     """Read a hand-made world whole, in both ways, with one record a page and with many."""
     world = rich_world()
     settings: Any = {"start_date": iso(now() - 12 * DAY), "end_date": iso(now())}
-    with SandboxServer(world) as sandbox:
+    with SandboxServer(world, STRICT) as sandbox:
         runs = {
             f"{way}, {page_size} a page": sync_each(
                 sandbox, *PLAIN, by_sdk=by_sdk, page_size=page_size, **settings

@@ -93,14 +93,9 @@ def years_of_dates(start: int, end: int, *, seed: int, quiet: int, burst: int) -
     return dates
 
 
-def lively_world(clock: Clock | None = None, **sizes: int) -> World:
+def lively_world(clock: Clock | None = None, *, events: int = 800) -> World:
     """Make a generated world: users, accounts, attributes and events up to its last midnight."""
     clock = clock or ManualClock(NOW)
     anchor_ms = clock.now_ms() // DAY * DAY
-    plan = WorldPlan(
-        anchor_ms=anchor_ms,
-        seed=5,
-        days=60,
-        **{"users": 120, "accounts": 30, "events": 800} | sizes,
-    )
+    plan = WorldPlan(anchor_ms=anchor_ms, seed=5, days=60, users=120, accounts=30, events=events)
     return World.generated(plan, clock)
