@@ -156,7 +156,15 @@ class TapGainsightPx(Tap):
             weigh=lambda slice_: len(slice_.rows),
             check=self._cancellation.check,
         )
-        return Run(settings, self._transport.get, pool, self._cancellation, self._specs)
+        transport = self._transport
+        return Run(
+            settings,
+            transport.get,
+            pool,
+            self._cancellation,
+            self._specs,
+            scroll=transport.scrolls.scroll,
+        )
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take in the STATE of an earlier run.

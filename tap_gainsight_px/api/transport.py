@@ -11,11 +11,12 @@ from urllib.request import getproxies
 from tap_gainsight_px.api.connection import Connection
 from tap_gainsight_px.api.responses import check_status, decoded
 from tap_gainsight_px.api.retry import retrying
+from tap_gainsight_px.api.scroll_limit import ScrollLimit
 from tap_gainsight_px.errors import (
     AnswerLostError,
     RateLimitedError,
-    ScrollLostError,
     StoppedError,
+    TooManyScrollsError,
 )
 from tap_gainsight_px.redaction import hide, hide_address
 
@@ -40,7 +41,6 @@ class Get(Protocol):
         params: Params,
         decode: Callable[[bytes], T],
         *,
-        repeatable: bool = True,
         on_lost: Callable[[], None] | None = None,
     ) -> T:
         """Send a GET request and decode its answer, as often as it takes."""
@@ -75,6 +75,7 @@ class Transport:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._sent = 0
+        self.scrolls = ScrollLimit(settings.max_workers, clock=clock, wait=wait)
 
     @property
     def requests_sent(self) -> int:
@@ -87,7 +88,6 @@ class Transport:
         params: Params,
         decode: Callable[[bytes], T],
         *,
-        repeatable: bool = True,
         on_lost: Callable[[], None] | None = None,
     ) -> T:
         """Send a GET request and decode its answer, as often as it takes.
@@ -97,18 +97,17 @@ class Transport:
             params: Query parameters.
             decode: Turns the body into a value. A `ValueError` counts as an answer that did not
                 arrive whole.
-            repeatable: Whether the request may be sent again after its answer was lost.
-            on_lost: Called when it is sent again for that reason.
+            on_lost: Called when it is sent again after its answer was lost: a scroll may have
+                moved on by one page (Elasticsearch scrolls do).
 
         Raises:
             RefusedError: The API said no.
             RetriableError: All tries within `retry_timeout_seconds` failed; the last one like this.
-            ScrollLostError: The answer was lost and the request is not `repeatable`, or the scroll
-                no longer exists.
+            ScrollLostError: The scroll that was to be continued no longer exists.
             DailyLimitError: The account's requests of the day are used up.
             StoppedError: `max_requests` is reached, or the run was asked to end.
         """
-        once = partial(self._once, path, params, decode, repeatable=repeatable, on_lost=on_lost)
+        once = partial(self._once, path, params, decode, on_lost)
         seconds = self._settings.retry_timeout_seconds
         return retrying(self._wait, seconds=seconds, clock=self._clock)(once)()
 
@@ -117,8 +116,6 @@ class Transport:
         path: str,
         params: Params,
         decode: Callable[[bytes], T],
-        *,
-        repeatable: bool,
         on_lost: Callable[[], None] | None,
     ) -> T:
         granted_at = self._rate_limit.acquire()
@@ -132,12 +129,13 @@ class Transport:
         except RateLimitedError as error:
             self._rate_limit.slow_down(granted_at, error.retry_after)
             raise
-        except AnswerLostError as error:
-            if repeatable:
-                if on_lost is not None:
-                    on_lost()
-                raise
-            raise ScrollLostError(error.message) from error
+        except TooManyScrollsError:
+            self.scrolls.note_refusal()
+            raise
+        except AnswerLostError:
+            if on_lost is not None:
+                on_lost()
+            raise
 
     def _count(self) -> None:
         limit = self._settings.max_requests

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tap_gainsight_px.catalog.spec import RangeParams, StreamSpec, TimeFormat, TimeRange
+from tap_gainsight_px.catalog.spec import Paging, RangeParams, StreamSpec, TimeFormat, TimeRange
 from tap_gainsight_px.errors import RefusedError, RetriableError, ScrollLostError
 from tap_gainsight_px.timestamps import to_iso, to_iso_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from tap_gainsight_px.api.transport import Get, Params
     from tap_gainsight_px.reading.windows import Window
@@ -106,7 +108,15 @@ def _write_time(milliseconds: int, time_format: TimeFormat) -> str:
 class PageSource:
     """Reads single pages of one stream. Holds no state, so threads may share it."""
 
-    def __init__(self, spec: StreamSpec, get: Get, decode: PageDecoder, *, page_size: int) -> None:
+    def __init__(
+        self,
+        spec: StreamSpec,
+        get: Get,
+        decode: PageDecoder,
+        *,
+        page_size: int,
+        scroll: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         """Prepare for one stream.
 
         Args:
@@ -114,11 +124,17 @@ class PageSource:
             get: Sends the requests.
             decode: Turns the bytes of an answer into a page of this stream.
             page_size: Records per page, within the endpoint's maximum.
+            scroll: Entered for as long as a scroll is open.
         """
         self.spec = spec
         self.page_size = page_size
         self._get = get
         self._decode = decode
+        self._scroll = scroll
+
+    def scroll(self) -> AbstractContextManager[None]:
+        """Wait until a scroll may be opened; it counts as open until the end of the block."""
+        return self._scroll() if self.spec.paging is Paging.SCROLL else nullcontext()
 
     def page(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from tap_gainsight_px.timestamps import EARLIEST, floor_second, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from tap_gainsight_px.api.transport import Get
     from tap_gainsight_px.cancellation import Cancellation
@@ -41,6 +43,8 @@ class Run:
     cancellation: Cancellation
     specs: Mapping[str, StreamSpec]
     """The stream table by name."""
+    scroll: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Entered for as long as a scroll is open."""
     records: int = 0
     """How many have been read and handed on, before any stream map."""
     shortfalls: list[str] = field(default_factory=list)
@@ -99,7 +103,7 @@ def make_reader(spec: StreamSpec, decode: PageDecoder, run: Run) -> WindowReader
     """Return what reads windows of one stream."""
     page_size = min(run.settings.page_size, spec.page_size_max or 1)
     return WindowReader(
-        PageSource(spec, run.get, decode, page_size=page_size),
+        PageSource(spec, run.get, decode, page_size=page_size, scroll=run.scroll),
         window_max_records=run.settings.window_max_records,
         wait=run.cancellation.wait,
     )

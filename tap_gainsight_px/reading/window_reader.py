@@ -198,7 +198,9 @@ class _Reading:
         while True:
             error: TapError | None = None
             try:
-                if parts := self._read_once():
+                with self._source.scroll():
+                    parts = self._read_once()
+                if parts:
                     return parts
                 doubt = self._ledger.doubt()
             except (ScrollLostError, RangeIgnoredError) as raised:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tap_gainsight_px.catalog.spec import Paging, StreamSpec, TimeFormat, TimeRange
@@ -14,6 +15,7 @@ from tap_gainsight_px.records.decoder import PageDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from tap_gainsight_px.api.transport import Params
     from tap_gainsight_px.records.page import Slice
@@ -54,12 +56,10 @@ class ScrollApi:
         params: Params,
         decode: Callable[[bytes], T],
         *,
-        repeatable: bool = True,
         on_lost: Callable[[], None] | None = None,
     ) -> T:
         """Answer one request."""
         assert path == EVENTS.path
-        assert repeatable
         assert on_lost is None or callable(on_lost)
         self.requests.append(params)
         fault = next(self._faults, "well")
@@ -88,9 +88,16 @@ class ScrollApi:
         return [record for record in self.records if start <= record["date"] < end]
 
 
-def make_reader(api: ScrollApi, *, page_size: int, window_max_records: int) -> WindowReader:
+def make_reader(
+    api: ScrollApi,
+    *,
+    page_size: int,
+    window_max_records: int,
+    scroll: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> WindowReader:
     """Set up a reader of the API that never really waits."""
-    source = PageSource(EVENTS, api.get, PageDecoder(EVENTS, SCHEMA), page_size=page_size)
+    decode = PageDecoder(EVENTS, SCHEMA)
+    source = PageSource(EVENTS, api.get, decode, page_size=page_size, scroll=scroll)
     return WindowReader(source, window_max_records=window_max_records, wait=api.waits.append)
 
 

@@ -68,11 +68,10 @@ class LyingApi(ScrollApi):
         params: Params,
         decode: Callable[[bytes], Any],
         *,
-        repeatable: bool = True,
         on_lost: Callable[[], None] | None = None,
     ) -> Any:
         """Answer one request."""
-        del path, repeatable, on_lost
+        del path, on_lost
         self.requests.append(params)
         if "scrollId" not in params:
             size = min(int(params["pageSize"]), self._most)
@@ -148,11 +147,9 @@ class OnceEmpty(ScrollApi):
         params: Params,
         decode: Callable[[bytes], Any],
         *,
-        repeatable: bool = True,
         on_lost: Callable[[], None] | None = None,
     ) -> Any:
         """Answer one request."""
-        del repeatable
         if len(self.requests) != self._at:
             return super().get(path, params, decode, on_lost=on_lost)
         self.requests.append(params)
@@ -317,11 +314,10 @@ class ListingApi:
         params: Params,
         decode: Callable[[bytes], Any],
         *,
-        repeatable: bool = True,
         on_lost: Callable[[], None] | None = None,
     ) -> Any:
         """Answer one request."""
-        del path, repeatable, on_lost
+        del path, on_lost
         self.requests.append(params)
         number = len(self.requests) - 1
         self.before.get(number, lambda: None)()

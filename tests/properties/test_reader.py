@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -15,6 +16,9 @@ from tap_gainsight_px.reading.windows import Window
 from tap_gainsight_px.records.page import Slice
 from tap_gainsight_px.timestamps import SECOND
 from tests.properties.scroll_api import FAULTS, ScrollApi, make_reader, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SPAN = 60  # seconds of the world below
 
@@ -170,3 +174,21 @@ def test_a_record_at_the_very_end_belongs_to_the_next_window() -> None:
     reader = make_reader(api, page_size=5, window_max_records=100)
     (batch,) = run(reader.job(Window(0, SECOND), TimeFormat.EPOCH_MS))
     assert [row[1] for row in batch.rows] == ["1"]
+
+
+def test_a_scroll_counts_as_open_from_its_first_page_to_its_last() -> None:
+    """No more of them are open at once than the server has room for."""
+    events = [{"eventId": str(number), "date": number * SECOND} for number in range(SPAN)]
+    api = ScrollApi(events, iter(()))
+    requests_when: list[tuple[str, int]] = []
+
+    @contextmanager
+    def scroll() -> Iterator[None]:
+        requests_when.append(("opened", len(api.requests)))
+        yield
+        requests_when.append(("closed", len(api.requests)))
+
+    reader = make_reader(api, page_size=10, window_max_records=1_000, scroll=scroll)
+    run(reader.job(Window(0, SPAN * SECOND), TimeFormat.EPOCH_MS))
+    assert requests_when == [("opened", 0), ("closed", len(api.requests))]
+    assert len(api.requests) >= SPAN // 10

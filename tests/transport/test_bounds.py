@@ -11,7 +11,7 @@ import pytest
 
 from tap_gainsight_px.api import connection as connection_module
 from tap_gainsight_px.api.deadline import Deadline
-from tap_gainsight_px.errors import RefusedError, ScrollLostError, TooLargeError
+from tap_gainsight_px.errors import AnswerLostError, RefusedError, TooLargeError
 from tests.transport.wire import PATH, USERS, FakeTime, RawServer, http, transport_to, users
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def test_a_wait_is_never_longer_than_the_time_that_is_left(begun: bytes) -> None
         over.wait(5)  # after that the server would be the one to give up
 
     with RawServer(late) as server:
-        transport = transport_to(server.url, timeout=600, clock=time.clock)
-        with pytest.raises(ScrollLostError, match="timed out"):
-            transport.get(PATH, {}, users, repeatable=False)
+        transport = transport_to(server.url, time, timeout=600, retry_timeout_seconds=0)
+        with pytest.raises(AnswerLostError, match="timed out"):
+            transport.get(PATH, {}, users)
         over.set()
 
 
@@ -55,7 +55,7 @@ def test_a_server_that_drips_is_cut_off_at_the_timeout() -> None:
             yield b" "
 
     with RawServer(drip) as server:
-        found = transport_to(server.url, timeout=60, clock=time.clock).get(PATH, {}, users)
+        found = transport_to(server.url, time, timeout=60).get(PATH, {}, users)
     assert [one["aptrinsicId"] for one in found] == ["u"]
 
 
@@ -68,9 +68,9 @@ def test_each_request_has_the_whole_time() -> None:
         yield http(200, USERS)
 
     with RawServer(answer) as server:
-        transport = transport_to(server.url, timeout=60, clock=time.clock)
+        transport = transport_to(server.url, time, timeout=60, retry_timeout_seconds=0)
         for _ in range(3):
-            transport.get(PATH, {}, users, repeatable=False)
+            transport.get(PATH, {}, users)
     assert (len(server.requests), server.connections) == (3, 1)
 
 

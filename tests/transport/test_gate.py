@@ -95,7 +95,7 @@ def test_a_refused_duplicate_waits_until_the_block_is_over(status: int) -> None:
         return error(status, envelope(None, DUPLICATE))
 
     with RawServer(answer) as server:
-        found = transport_to(server.url, time).get(PATH, {"scrollId": "x"}, users, repeatable=False)
+        found = transport_to(server.url, time).get(PATH, {"scrollId": "x"}, users)
     assert found
     assert time.waits == [10, 20]
 
@@ -143,6 +143,19 @@ def test_too_many_scrolls_are_waited_out(status: int) -> None:
     ) as server:
         assert transport_to(server.url, time).get(PATH, {}, users)
     assert len(server.requests) < 12
+
+
+def test_too_many_scrolls_let_fewer_be_open() -> None:
+    """And say nothing about the rate."""
+    time = FakeTime()
+    limit = RateLimit(100, clock=time.clock, wait=time.wait)
+    answer = error(429, envelope(None, CONTEXTS))
+    with RawServer(lambda n: answer if n == 1 else http(200, USERS)) as server:
+        settings = settings_for(server.url, max_workers=8)
+        transport = Transport(settings, limit, time.wait, clock=time.clock)
+        assert transport.get(PATH, {}, users)
+    assert transport.scrolls.allowed == 4
+    assert limit.rate == 100
 
 
 def test_too_many_scrolls_are_no_lost_scroll() -> None:

@@ -191,7 +191,7 @@ def test_the_key_is_recognised_in_every_spelling(
         RawServer(lambda n: answer if n == 1 else http(404)) as server,
         pytest.raises(TapError) as caught,
     ):
-        transport_to(server.url, api_key=HARD_KEY).get(PATH, {}, decode, repeatable=False)
+        transport_to(server.url, api_key=HARD_KEY).get(PATH, {}, decode)
     said = "".join(traceback.format_exception(caught.value)) + caplog.text
     assert quoted not in said
     assert HARD_KEY not in said

@@ -142,14 +142,13 @@ def transport_to(
     time: FakeTime | None = None,
     *,
     wait: Callable[[float], None] | None = None,
-    clock: Callable[[], float] | None = None,
     **config: Any,
 ) -> Transport:
     """Set up a transport that does not really wait."""
     time = time or FakeTime()
     settings = settings_for(url, **config)
     limit = RateLimit(settings.requests_per_second, clock=time.clock, wait=time.wait)
-    return Transport(settings, limit, wait or time.wait, clock=clock or time.clock)
+    return Transport(settings, limit, wait or time.wait, clock=time.clock)
 
 
 def users(body: bytes) -> list[dict[str, Any]]:
