@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from jsonschema import Draft202012Validator
 
-from tap_gainsight_px.catalog.schemas import load_schema
+from tap_gainsight_px.catalog.schemas import declared_type, load_schema
 from tap_gainsight_px.catalog.streams import STREAMS
+from tap_gainsight_px.records.coercion import Coercion
 
 
 @pytest.mark.parametrize("name", [spec.name for spec in STREAMS])
@@ -38,3 +39,28 @@ def test_an_unknown_name_is_no_file(name: str) -> None:
     """It is a mistake in the stream table."""
     with pytest.raises(FileNotFoundError):
         load_schema(name)
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ("string", "string"),
+        (["null", "integer"], "integer"),
+        (["object", "null"], "object"),
+        (["string", "integer", "null"], ""),
+        (["null"], ""),
+        ([], ""),
+    ],
+)
+def test_the_declared_type_is_the_one_besides_null(declared: object, expected: str) -> None:
+    """A field of several types, or of none, has no type to hold a value against."""
+    assert declared_type({"type": declared}) == expected
+    assert declared_type({}) == ""
+
+
+@pytest.mark.parametrize("value", [5, "five", [5], {"a": 5}, True])
+def test_a_field_of_several_types_takes_every_value(value: object) -> None:
+    """Who declares it so in a catalog wants the values as they are."""
+    record = {"a": value}
+    Coercion("s", {"properties": {"a": {"type": ["string", "integer", "null"]}}}).coerce(record)
+    assert record == {"a": value}
