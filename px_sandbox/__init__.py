@@ -1,12 +1,12 @@
 """A local stand-in for the Gainsight PX REST API.
 
-What it does NOT do: it writes nothing (only the reading calls exist), speaks no HTTPS, exports no
-translations, and proves nothing about the real service, of which it knows only the documentation.
-It keeps its world in memory: a restart brings the generated world back, not what was put into it.
+It follows the documentation, and public evidence of the live service where the two differ. Wrong
+page sizes, too wide ranges and missing keys are refused; unknown parameters are ignored, or
+refused by choice. Scrolls are snapshots with a cursor and a time to live. The world grows with the
+clock, and the server misbehaves on demand: see ``misbehaviour.py`` and ``faults.py``.
 
-What it does: it is strict where the documentation is (unknown parameters, wrong page sizes, too
-wide ranges and missing keys are refused), it remembers (scrolls are snapshots with a cursor and a
-time to live), its world grows with the clock, and it misbehaves on demand.
+It writes nothing, speaks no HTTPS, exports no translations, and proves nothing about the real
+service. Its world lives in memory: a restart brings back the generated world only.
 
 In tests::
 
@@ -46,7 +46,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load the server only when asked for: it alone needs aiohttp."""
+    """Load the server on first use: it alone needs aiohttp."""
     if name == "SandboxServer":
         from px_sandbox.server import SandboxServer  # noqa: PLC0415
 

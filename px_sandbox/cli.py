@@ -9,6 +9,7 @@ import importlib.util
 import json
 import signal
 import sys
+import textwrap
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -114,7 +115,10 @@ def _misbehaviour(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _epilog() -> str:
     faults = "\n".join(f"  {name:24}{fault.about}" for name, fault in FAULTS.items())
-    options = "\n".join(f"  {name:24}{about}" for name, about in Misbehaviour.described().items())
+    options = "\n".join(
+        textwrap.fill(f"{name:24}{about}", 100, initial_indent="  ", subsequent_indent=" " * 26)
+        for name, about in Misbehaviour.described().items()
+    )
     return (
         f"Faults, for --faults and --misbehave:\n{faults}\n\n"
         f"Options beside faults and rules, for --misbehave:\n{options}"

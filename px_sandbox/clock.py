@@ -1,4 +1,4 @@
-"""The sandbox's time: one object that everybody asks, so that tests can move it."""
+"""The sandbox's time: one object for all parts, so that tests can move it."""
 
 from __future__ import annotations
 

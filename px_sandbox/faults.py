@@ -130,9 +130,7 @@ FAULTS: dict[str, Fault] = {
         "half of the JSON, framed as if it were whole", "wire", loses_answer=True
     ),
     "byte_order_mark": Fault("the right JSON after a byte order mark", "wire"),
-    "control_character": Fault(
-        "a raw control character in the first text of the JSON, which no JSON may hold", "wire"
-    ),
+    "control_character": Fault("a raw control character in the first text of the JSON", "wire"),
     "wrong_content_type": Fault("the right JSON as text/html", "wire"),
     "oversize_body": Fault(
         "the right JSON followed by blanks, bytes long in all",

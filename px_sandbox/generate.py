@@ -38,7 +38,7 @@ class History:
     """People, things and past events of one plan."""
 
     def __init__(self, plan: WorldPlan) -> None:
-        """Make everything but the events, which are made when asked for."""
+        """Make everything but the events, which `records` makes."""
         self.plan = plan
         self.people: People = make_people(plan)
         if plan.live_values:

@@ -54,7 +54,7 @@ _ALL = (
     Kind("accounts", key="id", time="lastModifiedDate"),
     *(Kind(name, key="eventId", time="date", unique=False) for name in EVENT_KINDS),
     Kind("engagement_collisions", key=None, time="triggeredDate", unique=False),
-    # Single errors; the API shows sums of them over the range asked for.
+    # Single errors; the API shows sums of them over the requested range.
     Kind("engagement_error_occurrences", key=None, time="date", unique=False),
     Kind("engagements", key="id", hidden=frozenset({"customEvents", "createdById"})),
     # Contract: rows of /v1/engagement/extended lack the language fields of Engagement.

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -194,14 +195,16 @@ class Misbehaviour:
 
     @classmethod
     def described(cls) -> dict[str, str]:
-        """Return each option with its choices, if it has a list of them, and its default."""
-        found = {}
-        for item in fields(cls):
-            choices = " | ".join(map(str, _CHOICES.get(item.name, ())))
-            default = json.dumps(item.default)
-            if item.name not in ("rules", "seed"):
-                found[item.name] = f"{choices}{'; ' if choices else ''}default: {default}"
-        return found
+        """Return what each option does, from the docstring of this class, and its default."""
+        defaults = {item.name: item.default for item in fields(cls)}
+        text = re.sub(r"\s+", " ", (cls.__doc__ or "").partition("Attributes:")[2])
+        parts = re.split(rf" ({'|'.join(defaults)}): ", text)[1:]
+        abouts = dict(zip(parts[::2], parts[1::2], strict=True))
+        return {
+            name: f"{about.strip().replace('`', '')} [default: {json.dumps(defaults[name])}]"
+            for name, about in abouts.items()
+            if name not in ("rules", "seed")
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as ``from_json`` reads it."""

@@ -1,4 +1,4 @@
-"""What clients asked and what they got; never the key."""
+"""The requests of clients and the answers they got; never the key."""
 
 from __future__ import annotations
 

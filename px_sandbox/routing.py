@@ -1,4 +1,4 @@
-"""What a request asks for: its endpoint, and its parameters checked before any look-up."""
+"""From a request to its endpoint and its parameters, checked before any look-up."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def check_params(
     """Return the parameters that the endpoint takes.
 
     Args:
-        endpoint: What is asked.
+        endpoint: The call.
         pairs: The parameters as sent.
         unknown: Others are ``ignored``, or ``refused`` with a 400 that names the first.
     """

@@ -1,4 +1,4 @@
-"""Scrolls: a snapshot of the matches at the first request, and a cursor that walks through it.
+"""Scrolls: a snapshot of the matches at the first request, and a cursor that moves through it.
 
 They work like those of Elasticsearch: what changes in the world afterwards does not change the
 pages, an unused scroll expires, and the id never becomes null.
@@ -30,7 +30,7 @@ _MAGIC = b"\xfb\xef\xff"
 
 @dataclass
 class Scroll:
-    """One walk through a snapshot.
+    """One scroll: a snapshot and how far it has been read.
 
     Attributes:
         number: Running number in this sandbox.
@@ -113,7 +113,7 @@ class ScrollBook:
         return scroll if valid else None
 
     def scroll_id(self, scroll: Scroll, page: int) -> str:
-        """Return the id that asks for what follows after ``page`` pages."""
+        """Return the id of what follows after ``page`` pages."""
         shown = page if self.changing_ids else 0
         text = f"{scroll.number};{shown};"
         seal = hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -72,12 +72,12 @@ class Alternative:
 def select(
     world: World, endpoint: Endpoint, params: Params, manners: Misbehaviour
 ) -> Sequence[bytes]:
-    """Return the records that match a request for a timeline, in the order asked for.
+    """Return the records that match a request for a timeline, in the requested order.
 
     Args:
         world: Where the records are.
-        endpoint: What is asked.
-        params: How it is asked.
+        endpoint: The call.
+        params: Its parameters.
         manners: What becomes of dates in a form that the API does not take, and of filters and
             sorts by the dates of users and accounts: the contract does not say.
     """
@@ -93,7 +93,7 @@ def select(
 def date_range(
     params: Params, now_ms: int, *, max_days: int | None, default_days: int | None
 ) -> tuple[int, int]:
-    """Return the half-open range that ``dateRangeStart``/``dateRangeEnd`` ask for."""
+    """Return the half-open range of ``dateRangeStart`` and ``dateRangeEnd``."""
     return _limited(_params_span(params), now_ms, max_days, default_days)
 
 

@@ -8,13 +8,16 @@ import re
 import signal
 import subprocess
 import sys
+import time
+from dataclasses import fields
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
-from px_sandbox import EVENT_KINDS
+from px_sandbox import EVENT_KINDS, FAULTS, Misbehaviour
 from tests.sandbox.client import CUSTOM, KEY_HEADER
 
 if TYPE_CHECKING:
@@ -92,6 +95,37 @@ def test_options_shape_the_world_and_the_misbehaviour(tmp_path: Path) -> None:
         ("/v1/segment", 500),
         (CUSTOM, 200),
     ]
+
+
+def test_options_for_the_ways_of_the_live_api() -> None:
+    """Values, duplicates, the clock, and parameters that a call does not know."""
+    options = ("--live-values", "--strict", "--duplicate-seconds=20", "--clock-behind-seconds=3600")
+    with running(*options, "--events", "10") as (_, url, key):
+        status = requests.get(f"{url}/_sandbox/status", timeout=5).json()
+        answers = [
+            requests.get(f"{url}/v1/accounts{query}", headers={KEY_HEADER: key}, timeout=5)
+            for query in ("?pageSize=1000", "?pageSize=1000", "?limit=5")
+        ]
+    assert [answer.status_code for answer in answers] == [200, 429, 400]
+    assert any(row.get("renewalDate") == 0 for row in answers[0].json()["accounts"])
+    assert status["misbehaviour"]["duplicate_window_ms"] == 20_000
+    sent = parsedate_to_datetime(answers[0].headers["Date"]).timestamp()
+    # However long the requests take: the more time passes, the truer this is.
+    assert sent <= time.time() - 3_599
+
+
+def test_help_names_every_fault_and_every_option() -> None:
+    """With what it does and, for an option, its default."""
+    done = subprocess.run(  # noqa: S603 - our own program
+        [*COMMAND, "--help"], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=10
+    )
+    for name, fault in FAULTS.items():
+        assert f"  {name:24}{fault.about}" in done.stdout
+    words = " ".join(done.stdout.split())
+    for item in fields(Misbehaviour):
+        if item.name not in ("rules", "seed"):
+            assert f" {item.name} " in words
+    assert "[default: 500]" in words
 
 
 @pytest.mark.parametrize(
