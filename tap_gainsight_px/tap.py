@@ -14,6 +14,7 @@ from singer_sdk.helpers._classproperty import classproperty
 
 from tap_gainsight_px import timestamps
 from tap_gainsight_px.api.rate_limit import RateLimit
+from tap_gainsight_px.api.shared_answers import SharedAnswers
 from tap_gainsight_px.api.transport import Transport
 from tap_gainsight_px.cancellation import Cancellation
 from tap_gainsight_px.config_checks import (
@@ -29,7 +30,7 @@ from tap_gainsight_px.errors import SettingsError, ShortfallError, StreamsError
 from tap_gainsight_px.output.message_writer import PageWriter, write_output
 from tap_gainsight_px.output.state import checked_state, read_bookmark
 from tap_gainsight_px.reading.ordered_pool import OrderedPool
-from tap_gainsight_px.reading.planner import Run
+from tap_gainsight_px.reading.planner import Run, shared_paths
 from tap_gainsight_px.records.page import Slice
 from tap_gainsight_px.redaction import hide, hide_address
 from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings
@@ -159,7 +160,7 @@ class TapGainsightPx(Tap):
         transport = self._transport
         return Run(
             settings,
-            transport.get,
+            SharedAnswers(transport.get, shared_paths(self._specs)),
             pool,
             self._cancellation,
             self._specs,

@@ -9,7 +9,6 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from tap_gainsight_px.errors import RefusedError, TapError
-from tap_gainsight_px.reading.full_reader import FullReader
 from tap_gainsight_px.reading.ordered_pool import More
 from tap_gainsight_px.records.page import ParentAnswer, Slice
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tap_gainsight_px.catalog.spec import Parent
+    from tap_gainsight_px.reading.parent_ids import ParentIds
     from tap_gainsight_px.reading.window_reader import WindowReader
     from tap_gainsight_px.reading.windows import Window
 
@@ -25,19 +25,17 @@ logger = logging.getLogger(__name__)
 _REQUESTS_A_DAY = 1_000_000
 # What PX answers about a parent that was deleted after it was listed.
 _GONE = frozenset({404, 410})
-# In a path they name another endpoint than the one that is meant.
-_NO_PATHS = frozenset({"", ".", ".."})
 
 
 class ChildReader:
     """Asks about each parent in turn, in the order of their ids."""
 
-    def __init__(self, reader: WindowReader, parents: WindowReader, parent: Parent) -> None:
+    def __init__(self, reader: WindowReader, parents: ParentIds, parent: Parent) -> None:
         """Prepare for one stream.
 
         Args:
             reader: Reads the child stream.
-            parents: Reads the parent stream.
+            parents: Knows the ids of the parents.
             parent: What leads from one to the other.
         """
         self._reader = reader
@@ -59,12 +57,13 @@ class ChildReader:
 
     def _plan(self, ranges: Sequence[Window] | None, after: str | None) -> More[Slice]:
         try:
-            ids, listed = self._list_ids()
+            listing = self._parents.listing()
         except TapError as error:
             error.during(self._name)
             raise
+        ids = listing.ids
         if after is not None:
-            ids = [one for one in ids if one > after]
+            ids = tuple(one for one in ids if one > after)
             logger.info("%s: continuing after %s, %d left", self._name, after, len(ids))
         requests = len(ids) * (1 if ranges is None else len(ranges))
         level = logging.WARNING if self._parent.many else logging.INFO
@@ -80,37 +79,21 @@ class ChildReader:
         )
         jobs = self._one_by_one(ids) if ranges is None else self._by_range(ids, ranges)
         # Parents that could not be listed come first: what follows is not the whole.
+        listed = Slice(
+            [],
+            missing=listing.missing,
+            is_confirmed=listing.is_confirmed,
+            subject=f"{self._name}: {self._parent.stream}",
+        )
         return More(chain([lambda: listed], jobs))
 
-    def _list_ids(self) -> tuple[list[str], Slice]:
-        """Read the parents page by page; return their ids in order, and what is sure of them."""
-        reading = FullReader(self._parents, lambda _: True, None, self._name, needs_proof=True)
-        ids: set[str] = set()
-        missing, is_confirmed = 0, True
-        for slice_ in _run_here(reading.next_page):
-            missing += slice_.missing
-            is_confirmed = is_confirmed and slice_.is_confirmed
-            records = [record for _, _, record in slice_.rows if isinstance(record, dict)]
-            values = (record.get(self._parent.field) for record in records)
-            ids.update(str(value) for value in values if value is not None)
-        if unfit := ids & _NO_PATHS:
-            ids -= unfit
-            logger.warning(
-                "%s: %d of the %s have an id that no path can hold; they are left out",
-                self._name,
-                len(unfit),
-                self._parent.stream,
-            )
-        subject = f"{self._name}: {self._parent.stream}"
-        return sorted(ids), Slice([], missing=missing, is_confirmed=is_confirmed, subject=subject)
-
-    def _one_by_one(self, ids: list[str]) -> Iterator[Callable[[], Slice | More[Slice]]]:
+    def _one_by_one(self, ids: Sequence[str]) -> Iterator[Callable[[], Slice | More[Slice]]]:
         for one in ids:
             yield partial(self._ask, one, self._reader.job(None, parent=one))
             yield partial(Slice, [], position=one)
 
     def _by_range(
-        self, ids: list[str], ranges: Sequence[Window]
+        self, ids: Sequence[str], ranges: Sequence[Window]
     ) -> Iterator[Callable[[], Slice | More[Slice]]]:
         for window in ranges:
             for one in ids:
@@ -137,14 +120,3 @@ class ChildReader:
         is_empty = self._reader.spec.records_key is None and not outcome.rows
         # What one parent gives is only complete with what the others give.
         return replace(outcome, read_to=None, answer=ParentAnswer(parent, is_empty=is_empty))
-
-
-def _run_here(job: Callable[[], Slice | More[Slice]]) -> Iterator[Slice]:
-    """Run a job and those that take its place, one after another in this thread."""
-    jobs = [job]
-    while jobs:
-        outcome = jobs.pop()()
-        if isinstance(outcome, More):
-            jobs.extend(reversed(list(outcome.jobs)))
-        else:
-            yield outcome

@@ -7,10 +7,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tap_gainsight_px.catalog.spec import Paging
 from tap_gainsight_px.reading.child_reader import ChildReader
+from tap_gainsight_px.reading.completeness import READINGS, other_page_size
 from tap_gainsight_px.reading.entity_reader import EntityReader
 from tap_gainsight_px.reading.full_reader import FullReader
 from tap_gainsight_px.reading.page_source import PageSource
+from tap_gainsight_px.reading.parent_ids import ParentIds
 from tap_gainsight_px.reading.window_reader import WindowReader
 from tap_gainsight_px.reading.windows import Window, incremental_windows
 from tap_gainsight_px.records.decoder import PageDecoder
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
     from tap_gainsight_px.api.transport import Get
     from tap_gainsight_px.cancellation import Cancellation
-    from tap_gainsight_px.catalog.spec import StreamSpec, TimeRange
+    from tap_gainsight_px.catalog.spec import Parent, StreamSpec, TimeRange
     from tap_gainsight_px.errors import TapError
     from tap_gainsight_px.output.state import StreamState
     from tap_gainsight_px.reading.ordered_pool import More, OrderedPool
@@ -53,6 +56,8 @@ class Run:
     """Streams that the key may not read and the user has allowed to skip."""
     failures: list[TapError] = field(default_factory=list)
     """What ended single streams; the others were read all the same."""
+    parent_ids: dict[tuple[str, str], ParentIds] = field(default_factory=dict)
+    """What knows the ids of a parent stream, by its name and the field that holds them."""
     progress: dict[str, StreamProgress] = field(default_factory=dict)
     """The streams that are being read (ahead, too), by name, until each has been written out."""
 
@@ -77,11 +82,9 @@ def plan_jobs(
     deletes = not state.is_incremental and run.settings.emit_activate_version_messages
     time_range = spec.time_range
     if spec.parent is not None:
-        parent = run.specs[spec.parent.stream]
-        parents = make_reader(parent, PageDecoder(parent, {}), run)
         ranges = _ranges(spec, time_range, run.settings, bookmark) if time_range else None
         after = state.position if ranges is None else None
-        return [ChildReader(reader, parents, spec.parent).job(ranges, after)]
+        return [ChildReader(reader, _parent_ids(spec.parent, run), spec.parent).job(ranges, after)]
     if time_range is None:
         return [reader.job(None, needs_proof=deletes)]
     if time_range.full_table_is_whole and not state.is_incremental:
@@ -99,14 +102,52 @@ def plan_jobs(
     ]
 
 
-def make_reader(spec: StreamSpec, decode: PageDecoder, run: Run) -> WindowReader:
-    """Return what reads windows of one stream."""
-    page_size = min(run.settings.page_size, spec.page_size_max or 1)
+def _parent_ids(parent: Parent, run: Run) -> ParentIds:
+    """Return what knows the ids of the parents, the same for all child streams of a run."""
+    key = (parent.stream, parent.field)
+    if key not in run.parent_ids:
+        spec = run.specs[parent.stream]
+        page_size = _page_size(spec, run.settings)
+        if spec.paging is Paging.SCROLL:
+            # The stream itself may read everything too, and PX refuses an equal request.
+            page_size = other_page_size(page_size, READINGS)
+        reader = make_reader(spec, PageDecoder(spec, {}), run, page_size=page_size)
+        run.parent_ids[key] = ParentIds(reader, parent.field)
+    return run.parent_ids[key]
+
+
+def shared_paths(specs: Mapping[str, StreamSpec]) -> set[str]:
+    """Return the endpoints whose answers serve more than one reader of a run.
+
+    Listings that are parents, and the attributes that discovery reads too. Users, also parents,
+    are not among them: there may be millions, and only their ids are kept.
+    """
+    parents = [specs[spec.parent.stream] for spec in specs.values() if spec.parent]
+    paths = {parent.path for parent in parents if parent.paging is Paging.PAGE_NUMBER}
+    return paths | {spec.attributes_path for spec in specs.values() if spec.attributes_path}
+
+
+def make_reader(
+    spec: StreamSpec, decode: PageDecoder, run: Run, *, page_size: int | None = None
+) -> WindowReader:
+    """Return what reads windows of one stream.
+
+    Args:
+        spec: The stream.
+        decode: Decodes its answers.
+        run: What the streams share.
+        page_size: Records per page; by default as the user wants, within the endpoint's maximum.
+    """
+    page_size = page_size or _page_size(spec, run.settings)
     return WindowReader(
         PageSource(spec, run.get, decode, page_size=page_size, scroll=run.scroll),
         window_max_records=run.settings.window_max_records,
         wait=run.cancellation.wait,
     )
+
+
+def _page_size(spec: StreamSpec, settings: Settings) -> int:
+    return min(settings.page_size, spec.page_size_max or 1)
 
 
 def _ranges(
