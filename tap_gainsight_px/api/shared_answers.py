@@ -38,7 +38,6 @@ class SharedAnswers:
         params: Params,
         decode: Callable[[bytes], T],
         *,
-        repeatable: bool = True,
         on_lost: Callable[[], None] | None = None,
     ) -> T:
         """Return the decoded answer, from an earlier request where there was one.
@@ -47,7 +46,7 @@ class SharedAnswers:
             RequestError: As `Transport.get` does; nothing is kept then.
         """
         if path not in self._paths:
-            return self._get(path, params, decode, repeatable=repeatable, on_lost=on_lost)
+            return self._get(path, params, decode, on_lost=on_lost)
         with self._lock:
             answer = self._answers.setdefault((path, *sorted(params.items())), _Answer())
         with answer.lock:
@@ -59,7 +58,7 @@ class SharedAnswers:
                 answer.body = body
                 return value
 
-            return self._get(path, params, keep, repeatable=repeatable, on_lost=on_lost)
+            return self._get(path, params, keep, on_lost=on_lost)
 
 
 class _Answer:

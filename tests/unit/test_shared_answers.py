@@ -27,7 +27,7 @@ class Counting:
 
     def get(self, path: str, params: Params, decode: Callable[[bytes], Any], **how: Any) -> Any:
         """Answer one request."""
-        assert set(how) == {"repeatable", "on_lost"}
+        assert set(how) == {"on_lost"}
         self.requests.append(params)
         if self.fails:
             raise RetriableError("no answer", path=path)
