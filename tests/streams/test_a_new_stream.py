@@ -17,8 +17,9 @@ import pytest
 from px_sandbox import SandboxServer
 from tests.contract.facts import PROJECT, STREAM_FACTS, schema_of
 from tests.streams.rich import empty_world, now, records_of
-from tests.streams.runs import Run, config, entry_of, messages_in, names_of, root, select
+from tests.streams.runs import names_of, select
 from tests.streams.truth import DAY, bodies, converted, in_order, iso
+from tests.tap.harness import Output, config, entry_of, messages_in, root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +88,7 @@ def test_a_new_stream_takes_one_entry_and_one_schema_file(tmp_path: Path, stream
         catalog = json.loads(run_copy(tmp_path, "--discover", config=settings).stdout)
         output = run_copy(tmp_path, config=settings, catalog=select(catalog, stream))
     assert set(names_of(catalog)) == {*STREAM_FACTS, stream}
-    run = Run(messages_in(output.stdout))
+    run = Output(messages_in(output.stdout))
     expected = [converted(record, kind) for record in bodies(world, kind)]
     if "{" in ENTRIES[stream]:
         expected = [{**record, "articleId": record["id"]} for record in expected]
@@ -114,7 +115,7 @@ def test_users_before_the_start_date_are_read_whatever_is_known_of_the_filter(
         for method in ("INCREMENTAL", "FULL_TABLE"):
             root(entry_of(catalog, "users"))["forced-replication-method"] = method
             entry_of(catalog, "users")["replication_method"] = method
-            run = Run(messages_in(run_copy(tmp_path, config=settings, catalog=catalog).stdout))
+            run = Output(messages_in(run_copy(tmp_path, config=settings, catalog=catalog).stdout))
             assert len(set(run.values("users", "aptrinsicId"))) == 21
             assert ("users" in run.activated) == (method == "FULL_TABLE")
 

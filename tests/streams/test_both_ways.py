@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from px_sandbox import SandboxServer
 from tests.streams.rich import empty_world
-from tests.streams.runs import Run, discover, entry_of, select, sync
+from tests.streams.runs import select
 from tests.streams.truth import DAY, iso
+from tests.tap.harness import Output, discovered, entry_of, sync
 
 START = 1_700_006_400_000
 END = START + DAY
@@ -37,7 +38,7 @@ users = st.lists(st.none() | st.integers(START, END - 1), max_size=4)
 fields = st.sets(st.sampled_from(["url", "attributes", "userType", "sessionId"]), max_size=2)
 
 
-def messages(run: Run) -> list[dict[str, Any]]:
+def messages(run: Output) -> list[dict[str, Any]]:
     """Return what a target reads, but for the time of reading."""
     assert run.error is None
     return [
@@ -61,7 +62,7 @@ def test_schema_record_and_state_are_the_same_both_ways(
     dated = [{} if date is None else {"lastModifiedDate": date} for date in modified]
     world.put_many("users", [{"aptrinsicId": f"u{n}", **date} for n, date in enumerate(dated)])
     with SandboxServer(world) as sandbox:
-        catalog = select(discover(sandbox), "custom_events", "users")
+        catalog = select(discovered(sandbox), "custom_events", "users")
         for one in entry_of(catalog, "custom_events")["metadata"]:
             if one["breadcrumb"] and one["breadcrumb"][-1] in deselected:
                 one["metadata"]["selected"] = False

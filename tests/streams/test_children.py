@@ -10,12 +10,12 @@ from px_sandbox import SandboxServer, World
 from tap_gainsight_px.errors import StoppedError
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import empty_world, now
-from tests.streams.runs import sync
 from tests.streams.truth import DAY, iso
+from tests.tap.harness import sync
 
 if TYPE_CHECKING:
     from px_sandbox.request_log import LoggedRequest
-    from tests.streams.runs import Run
+    from tests.tap.harness import Output
 
 # Child: the field of its records that names the parent, and the stream of the parents.
 PARENTS = {
@@ -55,7 +55,7 @@ def family(count: int = COUNT) -> World:
     return world
 
 
-def read(sandbox: SandboxServer, stream: str, **settings: Any) -> Run:
+def read(sandbox: SandboxServer, stream: str, **settings: Any) -> Output:
     """Read one stream over the last two days, which may lie in two weeks."""
     return sync(sandbox, stream, start_date=iso(now() - 2 * DAY), end_date=iso(now()), **settings)
 

@@ -11,11 +11,12 @@ import pytest
 from px_sandbox import SandboxServer, World
 from tests.contract.facts import STREAM_FACTS, fields_of
 from tests.streams.rich import KEYS, LISTED, TIMES, empty_world, now
-from tests.streams.runs import discover, properties_of, sync, sync_each
+from tests.streams.runs import properties_of, sync_each
 from tests.streams.truth import DAY, exact, iso
+from tests.tap.harness import discovered, sync
 
 if TYPE_CHECKING:
-    from tests.streams.runs import Run
+    from tests.tap.harness import Output
 
 RANGE: Any = {"start_date": iso(now() - 3 * DAY), "end_date": iso(now())}
 ODD: dict[str, Any] = {
@@ -69,14 +70,14 @@ def odd_fields(kind: str) -> dict[str, Any]:
     }
 
 
-def read(world: World, *streams: str, **settings: Any) -> Run:
+def read(world: World, *streams: str, **settings: Any) -> Output:
     """Read some streams of a world."""
     with SandboxServer(world) as sandbox:
         return sync(sandbox, *streams, **RANGE, **settings)
 
 
 @pytest.fixture(scope="module")
-def odd_runs() -> dict[str, Run]:
+def odd_runs() -> dict[str, Output]:
     """Read in both ways a world in which one record of every kind has no field of its type."""
     world = empty_world()
     for kind in LISTED:
@@ -91,7 +92,7 @@ def odd_runs() -> dict[str, Run]:
 @every_way
 @pytest.mark.parametrize("kind", LISTED)
 def test_values_of_another_type_stop_nothing_and_are_kept(
-    odd_runs: dict[str, Run], kind: str, way: str
+    odd_runs: dict[str, Output], kind: str, way: str
 ) -> None:
     """In every field of every stream at once: text takes them, all else sets them aside."""
     run = odd_runs[way]
@@ -112,7 +113,7 @@ def test_values_of_another_type_stop_nothing_and_are_kept(
 def test_every_stream_has_a_place_for_values_of_another_type() -> None:
     """The column is there before it is needed, so that a load does not stop for it."""
     with SandboxServer(empty_world()) as sandbox:
-        catalog = discover(sandbox)
+        catalog = discovered(sandbox)
     for stream in STREAM_FACTS:
         field = properties_of(catalog, stream)["_unexpected"]
         assert field["type"] == ["object", "null"]

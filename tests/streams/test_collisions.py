@@ -8,8 +8,8 @@ import pytest
 
 from px_sandbox import SandboxServer, World
 from tests.streams.rich import now
-from tests.streams.runs import sync
 from tests.streams.truth import DAY, iso
+from tests.tap.harness import sync
 
 COLLISION: dict[str, Any] = {
     "engagementId": "e",

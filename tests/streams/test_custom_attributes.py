@@ -9,8 +9,9 @@ import pytest
 
 from px_sandbox import SandboxServer
 from tests.streams.rich import empty_world, now
-from tests.streams.runs import discover, properties_of, sync
+from tests.streams.runs import properties_of
 from tests.streams.truth import DAY, exact, iso
+from tests.tap.harness import discovered, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,7 @@ def sandbox() -> Iterator[SandboxServer]:
 @both_models
 def test_discovery_types_each_attribute(sandbox: SandboxServer, stream: str) -> None:
     """Text, numbers, truth values and times; each with a description, all else stays open."""
-    field = properties_of(discover(sandbox), stream)["customAttributes"]
+    field = properties_of(discovered(sandbox), stream)["customAttributes"]
     types = {
         name: {key: value for key, value in inner.items() if key != "description"}
         for name, inner in field["properties"].items()
@@ -132,7 +133,7 @@ def test_an_attribute_of_a_user_is_none_of_an_account(sandbox: SandboxServer, st
         f"{model}_attributes",
         {"id": "x", "apiName": "only here", "type": "STRING", "origin": "CUSTOM"},
     )
-    catalog = discover(sandbox)
+    catalog = discovered(sandbox)
     having = [
         one
         for one in KEYS

@@ -12,8 +12,9 @@ import pytest
 from px_sandbox import SandboxServer
 from tests.contract.facts import PROJECT, STREAM_FACTS
 from tests.streams.rich import now, rich_world
-from tests.streams.runs import config, discover, entry_of, messages_in, names_of, root, sync
+from tests.streams.runs import names_of
 from tests.streams.truth import DAY, iso
+from tests.tap.harness import config, discovered, entry_of, messages_in, root, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,7 @@ def test_only_the_streams_of_one_request_a_user_are_off_by_default(
     sandbox: SandboxServer,
 ) -> None:
     """The catalog says so, in the word that runners know."""
-    catalog = discover(sandbox)
+    catalog = discovered(sandbox)
     off = {
         name
         for name in names_of(catalog)
@@ -91,7 +92,7 @@ def test_what_is_off_by_default_can_be_selected(sandbox: SandboxServer) -> None:
 
 def test_the_schema_messages_are_those_of_the_catalog(sandbox: SandboxServer) -> None:
     """Keys and replication key reach the target, for it merges by them."""
-    catalog = discover(sandbox)
+    catalog = discovered(sandbox)
     run = sync(sandbox, start_date=iso(now() - 2 * DAY), end_date=iso(now()))
     assert len(run.of("SCHEMA")) == len(STREAM_FACTS)
     for message in run.of("SCHEMA"):

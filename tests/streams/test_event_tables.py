@@ -12,8 +12,9 @@ from px_sandbox import SandboxServer, World
 from tap_gainsight_px.errors import SettingsError
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import empty_world, now
-from tests.streams.runs import discover, entry_of, names_of, properties_of, select, sync
+from tests.streams.runs import names_of, properties_of, select
 from tests.streams.truth import DAY, exact, iso
+from tests.tap.harness import discovered, entry_of, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +82,7 @@ def sandbox() -> Iterator[SandboxServer]:
 
 def test_a_name_becomes_a_stream_with_typed_columns(sandbox: SandboxServer) -> None:
     """Types come from real events; what is of several types, or of none, is text."""
-    catalog = discover(sandbox, custom_event_streams=[NAME])
+    catalog = discovered(sandbox, custom_event_streams=[NAME])
     assert sorted(names_of(catalog)) == sorted([*STREAM_FACTS, STREAM])
     properties = properties_of(catalog, STREAM)
     assert {name: properties[name]["type"] for name in TYPES} == {
@@ -92,7 +93,7 @@ def test_a_name_becomes_a_stream_with_typed_columns(sandbox: SandboxServer) -> N
 
 def test_fields_of_the_event_stay_what_they_are(sandbox: SandboxServer) -> None:
     """An attribute named like one of them gets a column of another name."""
-    catalog = discover(sandbox, custom_event_streams=[NAME])
+    catalog = discovered(sandbox, custom_event_streams=[NAME])
     properties = properties_of(catalog, STREAM)
     assert properties["date"]["format"] == "date-time"
     usual = properties_of(catalog, "custom_events")
@@ -148,7 +149,7 @@ def test_a_table_of_events_is_incremental(sandbox: SandboxServer) -> None:
 
 def test_a_value_of_another_type_than_in_the_sample_is_kept(sandbox: SandboxServer) -> None:
     """The sample may not have shown everything; an attribute it did not show passes as well."""
-    catalog = select(discover(sandbox, custom_event_streams=[NAME]), STREAM)
+    catalog = select(discovered(sandbox, custom_event_streams=[NAME]), STREAM)
     sandbox.world.put("custom_events", event(50, {"seats": "many", "new": [1]}))
     run = sync(sandbox, catalog=catalog, custom_event_streams=[NAME])
     late = next(one for one in run.records(STREAM) if one["eventId"] == "e50")
@@ -161,7 +162,7 @@ def test_a_name_without_events_has_the_fields_of_every_event(
     sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Who names an event before it first happens gets an empty table and a warning, no error."""
-    catalog = discover(sandbox, custom_event_streams=["not yet"])
+    catalog = discovered(sandbox, custom_event_streams=["not yet"])
     assert "PX has no custom event named 'not yet' in the last 190 days" in caplog.text
     assert properties_of(catalog, "custom_event_not_yet").keys() == (
         properties_of(catalog, "custom_events").keys() - {"attributes"}
@@ -196,4 +197,4 @@ def test_names_that_cannot_be_streams_of_their_own_are_a_settings_error(
 ) -> None:
     """Said in one line, before anything is read."""
     with pytest.raises(SettingsError, match="custom_event_streams"):
-        discover(sandbox, custom_event_streams=names)
+        discovered(sandbox, custom_event_streams=names)

@@ -11,15 +11,16 @@ import pytest
 from px_sandbox import ManualClock, SandboxServer, World, WorldPlan
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import empty_world, now, rich_world, subscription
-from tests.streams.runs import sync, sync_each
+from tests.streams.runs import sync_each
 from tests.streams.sums import SUMS
 from tests.streams.truth import DAY, asked_one_by_one, exact, in_order, iso, listed
+from tests.tap.harness import sync
 from tests.tap.worlds import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.streams.runs import Run
+    from tests.tap.harness import Output
 
 WAYS = {"page by page": False, "record by record": True}
 CHILDREN = ("survey_metadata", "user_preferences", "user_denylist")
@@ -33,7 +34,7 @@ PLAIN = tuple(name for name in STREAM_FACTS if name not in SUMS)
 every_way = pytest.mark.parametrize("way", WAYS)
 every_stream = pytest.mark.parametrize("stream", STREAM_FACTS)
 
-Runs = tuple[World, dict[str, "Run"]]
+Runs = tuple[World, dict[str, "Output"]]
 
 
 def expected(world: World, stream: str) -> list[dict[str, Any]]:
@@ -41,7 +42,7 @@ def expected(world: World, stream: str) -> list[dict[str, Any]]:
     return asked_one_by_one(world, stream) if stream in CHILDREN else listed(world, stream)
 
 
-def written(run: Run, stream: str) -> list[dict[str, Any]]:
+def written(run: Output, stream: str) -> list[dict[str, Any]]:
     """Return the records of a run without the digest that the tap puts into some keys."""
     records = [dict(record) for record in run.records(stream)]
     for record in records:

@@ -11,8 +11,9 @@ from tap_gainsight_px.errors import DailyLimitError, RefusedError, StoppedError,
 from tap_gainsight_px.tap import TapGainsightPx
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import now, rich_world
-from tests.streams.runs import config, discover, select, sync
+from tests.streams.runs import select
 from tests.streams.truth import DAY, iso
+from tests.tap.harness import config, discovered, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +126,7 @@ def test_what_concerns_the_whole_run_ends_it(
     sandbox: SandboxServer, misbehaviour: dict[str, Any], kind: type[Exception]
 ) -> None:
     """No other stream could be read either, so the first error is the only line."""
-    catalog = select(discover(sandbox), "articles", "segments")
+    catalog = select(discovered(sandbox), "articles", "segments")
     sandbox.misbehave(misbehaviour)
     run = sync(sandbox, catalog=catalog, max_workers=1)
     assert isinstance(run.error, kind)
@@ -134,7 +135,7 @@ def test_what_concerns_the_whole_run_ends_it(
 
 def test_a_stop_ends_the_run_and_is_no_failure_of_a_stream(sandbox: SandboxServer) -> None:
     """The limit of requests is about all streams."""
-    catalog = select(discover(sandbox), "articles", "segments", "users")
+    catalog = select(discovered(sandbox), "articles", "segments", "users")
     run = sync(sandbox, catalog=catalog, max_requests=1, max_workers=1)
     assert isinstance(run.error, StoppedError)
     assert "users" not in run.streams

@@ -9,14 +9,15 @@ import pytest
 from px_sandbox import SandboxServer, World
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import KEYS, TIMES, VIEWS, empty_world, now
-from tests.streams.runs import discover, select, sync
+from tests.streams.runs import select
 from tests.streams.truth import DAY, iso
+from tests.tap.harness import discovered, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from px_sandbox.request_log import LoggedRequest
-    from tests.streams.runs import Run
+    from tests.tap.harness import Output
 
 RANGE: Any = {"start_date": iso(now() - DAY), "end_date": iso(now())}
 
@@ -57,14 +58,14 @@ def world_with(stream: str, count: int) -> World:
 
 
 @pytest.fixture(scope="module")
-def read_by_size() -> dict[tuple[int, str], tuple[Run, list[LoggedRequest]]]:
+def read_by_size() -> dict[tuple[int, str], tuple[Output, list[LoggedRequest]]]:
     """Read three records of every paged stream, in the usual page size and in a small one."""
     world = empty_world()
     for stream in PAGED:
         fill(world, stream, 3)
     found = {}
     with SandboxServer(world) as sandbox:
-        catalog = discover(sandbox)
+        catalog = discovered(sandbox)
         for page_size in (1_000, 2):
             for stream in PAGED:
                 chosen = select(catalog, stream)
@@ -96,7 +97,7 @@ def sizes_in(requests: Iterable[LoggedRequest], stream: str) -> set[int]:
 
 @pytest.mark.parametrize("stream", PAGED)
 def test_a_page_is_asked_for_in_the_largest_size_that_is_allowed(
-    read_by_size: dict[tuple[int, str], tuple[Run, list[LoggedRequest]]], stream: str
+    read_by_size: dict[tuple[int, str], tuple[Output, list[LoggedRequest]]], stream: str
 ) -> None:
     """One more would be refused; the sandbox is strict about it, as the API is."""
     run, requests = read_by_size[1_000, stream]
@@ -107,7 +108,7 @@ def test_a_page_is_asked_for_in_the_largest_size_that_is_allowed(
 
 @pytest.mark.parametrize("stream", PAGED)
 def test_a_smaller_page_size_is_kept(
-    read_by_size: dict[tuple[int, str], tuple[Run, list[LoggedRequest]]], stream: str
+    read_by_size: dict[tuple[int, str], tuple[Output, list[LoggedRequest]]], stream: str
 ) -> None:
     """A user with large records can ask for fewer of them at a time."""
     run, requests = read_by_size[2, stream]

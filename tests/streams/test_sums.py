@@ -9,12 +9,12 @@ import pytest
 from px_sandbox import SandboxServer, World
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import empty_world, now
-from tests.streams.runs import sync
 from tests.streams.sums import MONDAY, SUMS, WEEK, days, week_of, weeks
 from tests.streams.truth import DAY, SECOND, in_order, iso
+from tests.tap.harness import sync
 
 if TYPE_CHECKING:
-    from tests.streams.runs import Run
+    from tests.tap.harness import Output
 
 HOUR = 3_600 * SECOND
 STEPS = {"engagement_errors": DAY, "engagement_error_details": WEEK, "feature_adoption": WEEK}
@@ -55,7 +55,7 @@ def world_of_sums() -> World:
     return world
 
 
-def read(sandbox: SandboxServer, stream: str, end: int, **settings: Any) -> Run:
+def read(sandbox: SandboxServer, stream: str, end: int, **settings: Any) -> Output:
     """Read sums up to a moment that stands for the present."""
     return sync(sandbox, stream, start_date=iso(START), end_date=iso(end), **settings)
 
@@ -71,7 +71,7 @@ def asked(sandbox: SandboxServer, stream: str) -> list[tuple[int, int]]:
     return sorted(found)
 
 
-def merged(stream: str, *runs: Run) -> list[dict[str, Any]]:
+def merged(stream: str, *runs: Output) -> list[dict[str, Any]]:
     """Return what a loader holds after these runs: the last record of each key."""
     rows = {
         tuple(record[name] for name in KEYS[stream]): record

@@ -10,20 +10,20 @@ from px_sandbox import SandboxServer
 from tap_gainsight_px.errors import ParentsError, RefusedError, StoppedError
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import now
-from tests.streams.runs import sync
 from tests.streams.sums import adoption, week_of
 from tests.streams.test_children import COUNT, FULL, PARENTS, family, ids, parent_of, questions
 from tests.streams.truth import DAY, asked_one_by_one, in_order, iso
+from tests.tap.harness import sync
 
 if TYPE_CHECKING:
     from px_sandbox import World
-    from tests.streams.runs import Json, Run
+    from tests.tap.harness import Json, Output
 
 every_child = pytest.mark.parametrize("stream", PARENTS)
 every_full_child = pytest.mark.parametrize("stream", FULL)
 
 
-def read(sandbox: SandboxServer, stream: str, **settings: Any) -> Run:
+def read(sandbox: SandboxServer, stream: str, **settings: Any) -> Output:
     """Read one stream over the last two days."""
     return sync(sandbox, stream, start_date=iso(now() - 2 * DAY), end_date=iso(now()), **settings)
 
@@ -34,7 +34,7 @@ def about_parents(stream: str, fault: str, **facts: Any) -> Json:
     return {"rules": [{"fault": fault, "path": path, "times": None, **facts}]}
 
 
-def rows_after(stream: str, *runs: Run) -> list[Json]:
+def rows_after(stream: str, *runs: Output) -> list[Json]:
     """Return what a loader holds after these runs: upserts, and deletions by version."""
     field, _ = PARENTS[stream]
     held: dict[str, tuple[int, Json]] = {}

@@ -10,13 +10,14 @@ from px_sandbox import SandboxServer
 from tap_gainsight_px.errors import StoppedError
 from tests.contract.facts import EVENT_STREAMS, STREAM_FACTS
 from tests.streams.rich import empty_world, now, rich_world
-from tests.streams.runs import discover, entry_of, root, select, sync
+from tests.streams.runs import select
 from tests.streams.truth import DAY, iso
+from tests.tap.harness import discovered, entry_of, root, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.streams.runs import Json, Run
+    from tests.tap.harness import Json, Output
 
 INCREMENTAL = {
     *EVENT_STREAMS,
@@ -50,7 +51,7 @@ def as_full_table(catalog: Json, stream: str) -> Json:
     return catalog
 
 
-def kinds_of(run: Run, stream: str) -> list[str]:
+def kinds_of(run: Output, stream: str) -> list[str]:
     """Return the types of a stream's messages in their order."""
     return [one["type"] for one in run.messages if one.get("stream") == stream]
 
@@ -132,7 +133,7 @@ def test_the_setting_turns_versions_off(sandbox: SandboxServer) -> None:
 @pytest.mark.parametrize("stream", ["users", "accounts"])
 def test_people_read_as_a_full_table_are_activated(sandbox: SandboxServer, stream: str) -> None:
     """Who wants to see deleted users asks for all of them, each time."""
-    catalog = as_full_table(discover(sandbox), stream)
+    catalog = as_full_table(discovered(sandbox), stream)
     run = sync(sandbox, catalog=catalog)
     assert list(run.activated) == [stream]
     assert len(run.records(stream)) == sandbox.world.count(stream)
@@ -145,7 +146,7 @@ def test_a_count_that_falls_short_activates_nothing(
     """Announced records that never arrived are not deleted ones."""
     faults = {"total_hits_too_high": {"rate": 1, "by": 2}}
     sandbox.misbehave({"faults": faults, "last_modified_filter": last_modified_filter})
-    run = sync(sandbox, catalog=as_full_table(discover(sandbox), "accounts"), page_size=3)
+    run = sync(sandbox, catalog=as_full_table(discovered(sandbox), "accounts"), page_size=3)
     assert run.activated == {}
     assert run.error is not None
     assert "announced" in str(run.error)
@@ -153,7 +154,7 @@ def test_a_count_that_falls_short_activates_nothing(
 
 def test_people_up_to_an_end_date_are_no_full_table(sandbox: SandboxServer) -> None:
     """Who changed later was not read, and is not deleted either."""
-    catalog = as_full_table(discover(sandbox), "users")
+    catalog = as_full_table(discovered(sandbox), "users")
     run = sync(sandbox, catalog=catalog, end_date=iso(now() - 100 * DAY))
     unread = sandbox.world.count("users") - len(run.records("users"))
     assert unread == 0 or run.activated == {}
@@ -163,14 +164,14 @@ def test_who_changes_during_the_run_is_not_deleted_by_it(sandbox: SandboxServer)
     """The clock of the API may also be ahead of the tap's by some seconds."""
     changed: dict[str, Any] = {"aptrinsicId": "new", "identifyId": "new"}
     sandbox.world.put("users", {**changed, "lastModifiedDate": now() + DAY + 3_600_000})
-    catalog = as_full_table(discover(sandbox), "users")
+    catalog = as_full_table(discovered(sandbox), "users")
     run = sync(sandbox, catalog=catalog)
     assert "new" in run.values("users", "aptrinsicId") or run.activated == {}
 
 
 def test_a_range_of_events_is_never_activated(sandbox: SandboxServer) -> None:
     """Events before the range are older, not deleted, whatever the catalog says."""
-    catalog = discover(sandbox)
+    catalog = discovered(sandbox)
     for stream in EVENT_STREAMS:
         as_full_table(catalog, stream)
     run = sync(sandbox, catalog=select(catalog, *EVENT_STREAMS), **RANGE)

@@ -16,8 +16,11 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from singer_sdk.singerlib.encoding.simple import SimpleSingerWriter
 
 from tap_gainsight_px.errors import TapError
 from tap_gainsight_px.tap import TapGainsightPx
@@ -70,6 +73,30 @@ class Output:
         found = [state["bookmarks"].get(stream, {}) for state in self.states]
         return [one["replication_key_value"] for one in found if "replication_key_value" in one]
 
+    def values(self, stream: str, field: str) -> list[Any]:
+        """Return one field of all records of a stream."""
+        return [record.get(field) for record in self.records(stream)]
+
+    @property
+    def streams(self) -> set[str]:
+        """Names of the streams that have records."""
+        return {one["stream"] for one in self.of("RECORD")}
+
+    @property
+    def activated(self) -> dict[str, int]:
+        """Streams whose version was activated, with the version."""
+        return {one["stream"]: one["version"] for one in self.of("ACTIVATE_VERSION")}
+
+    @property
+    def state(self) -> Json:
+        """The last STATE."""
+        return self.states[-1] if self.states else {}
+
+    def bookmark(self, stream: str) -> Json:
+        """Return what the last STATE holds of one stream."""
+        found: Json = self.state.get("bookmarks", {}).get(stream, {})
+        return found
+
     def up_to_each_state(self) -> Iterator[tuple[Json, Output]]:
         """Yield every STATE with what had been written before it."""
         for number, message in enumerate(self.messages):
@@ -87,14 +114,20 @@ def config(sandbox: SandboxServer, **settings: Any) -> Json:
     }
 
 
-def discover(
-    sandbox: SandboxServer, *selected: str, everything: bool = False, **settings: Any
-) -> Json:
-    """Return the tap's catalog with these streams selected and no other."""
+def discovered(sandbox: SandboxServer, **settings: Any) -> Json:
+    """Return the tap's catalog as `--discover` prints it."""
     with _signals_kept():
         tap = TapGainsightPx(config=config(sandbox, **settings), parse_env_config=False)
     catalog: Json = json.loads(json.dumps(tap.catalog_dict))
     tap.finish()
+    return catalog
+
+
+def discover(
+    sandbox: SandboxServer, *selected: str, everything: bool = False, **settings: Any
+) -> Json:
+    """Return the tap's catalog with these streams selected and no other."""
+    catalog = discovered(sandbox, **settings)
     for entry in catalog["streams"]:
         root(entry)["selected"] = everything or entry["tap_stream_id"] in selected
     return catalog
@@ -118,12 +151,25 @@ def sync(
     *streams: str,
     state: Json | None = None,
     catalog: Json | None = None,
+    by_sdk: bool = False,
     **settings: Any,
 ) -> Output:
-    """Run a sync within this process, by the sandbox's clock; an error of the tap's is kept."""
-    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n")
-    catalog = catalog or discover(sandbox, *streams)
+    """Sync some streams within this process, by the sandbox's clock.
+
+    Args:
+        sandbox: The server; its log of requests begins anew after discovery.
+        streams: What to read; all streams where none is named.
+        state: STATE of an earlier run.
+        catalog: Catalog with a selection; discovered if not given.
+        by_sdk: Write with the SDK's own writer, so that each record goes through the SDK.
+        settings: Settings of the tap.
+
+    Returns:
+        What was written, every number with its digits. An error of the tap's is kept, not raised.
+    """
+    catalog = catalog or discover(sandbox, *streams, everything=not streams, **settings)
     sandbox.requests.clear()
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n")
     error = None
     with redirect_stdout(stdout), _signals_kept():
         try:
@@ -133,6 +179,7 @@ def sync(
                 state=deepcopy(state),
                 catalog=catalog,
                 parse_env_config=False,
+                message_writer=SimpleSingerWriter() if by_sdk else None,
             )
             try:
                 tap.sync_all()
@@ -147,8 +194,13 @@ def sync(
     binary = stdout.buffer
     assert isinstance(binary, io.BytesIO)
     text = binary.getvalue().decode()
-    code = error.exit_code if error else 0
-    return Output([json.loads(line) for line in text.splitlines()], error, "", code, text)
+    return Output(messages_in(text), error, "", error.exit_code if error else 0, text)
+
+
+def messages_in(text: str) -> list[Json]:
+    """Read messages, every number with its digits."""
+    # Not `splitlines`: a record may hold other line separators, such as U+2028.
+    return [json.loads(line, parse_float=Decimal) for line in text.split("\n") if line]
 
 
 class Program:

@@ -12,7 +12,7 @@ import pytest
 
 from px_sandbox import SandboxServer
 from tap_gainsight_px.tap import TapGainsightPx
-from tests.tap.harness import KEYS, by_key, discover, entry_of, root, sync
+from tests.tap.harness import KEYS, by_key, discover, entry_of, messages_in, root, sync
 from tests.tap.worlds import ATTRIBUTES, DAY, account, event, today, user, world_of
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def test_batches_hold_the_same_records(sandbox: SandboxServer, tmp_path: Any) ->
     for message in output.of("BATCH", "users"):
         for file in message["manifest"]:
             with gzip.open(file.removeprefix("file://"), "rt", encoding="utf-8") as content:
-                lines += [json.loads(line) for line in content]
+                lines += messages_in(content.read())
     assert by_key("users", lines) == by_key("users", plain_output.records("users"))
     assert output.bookmarks("users")[-1] >= plain_output.bookmarks("users")[-1]
 
