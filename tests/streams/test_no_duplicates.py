@@ -10,8 +10,8 @@ import pytest
 from px_sandbox import SandboxServer
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import now, rich_world
-from tests.streams.runs import sync
 from tests.streams.truth import DAY, iso
+from tests.tap.harness import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
