@@ -45,6 +45,9 @@ def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
             ready = READY.fullmatch(process.stdout.readline())
             assert ready
             yield process, ready[1], ready[2]
+            # In good order: it writes the log of a request after its answer.
+            process.terminate()
+            process.wait()
         finally:
             process.kill()
 
