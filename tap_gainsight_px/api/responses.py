@@ -127,8 +127,7 @@ def _by_status(
         return _rate_limited(_retry_after(headers), facts)
     if status >= 500 or status in {requests.codes.request_timeout, 425}:  # noqa: PLR2004
         error = AnswerLostError("", **facts, advice="PX has a problem of its own: try later")
-        asked = _retry_after(headers)
-        error.retry_after = None if asked is None else min(asked, _LONGEST_PAUSE_SECONDS)
+        error.retry_after = _retry_after(headers)
         return error
     if status == requests.codes.forbidden and is_html:
         return EdgeRefusedError(

@@ -14,7 +14,10 @@ def _short(stop: Cancellation, seconds: float) -> None:
 
 
 Cancellation.wait = _short  # type: ignore[method-assign,assignment]
-rate_limit._FIRST_PAUSE_SECONDS = 0.02  # noqa: SLF001
+rate_limit._FIRST_PAUSE_SECONDS /= 50  # noqa: SLF001
+rate_limit._LONGEST_PAUSE_SECONDS /= 50  # noqa: SLF001
+rate_limit._GROWS_AFTER_MS //= 50  # noqa: SLF001
+rate_limit._GROWS_EVERY_MS //= 50  # noqa: SLF001
 
 if __name__ == "__main__":
     __main__.main()

@@ -79,11 +79,13 @@ def test_a_proxy_that_is_no_address(monkeypatch: pytest.MonkeyPatch, proxy: str)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_wrong_password_of_the_proxy(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     """It is not shown, and nothing is tried again with it."""
-    with RawServer(lambda _: http(407, b"who are you")) as server:
+    with RawServer(lambda _: http(407, b"not pa55word, nor Basic bWU6cGE1NXdvcmQ=")) as server:
         address = server.url.replace("http://", "http://me:pa55word@")
         monkeypatch.setenv(f"{scheme.upper()}_PROXY", address)
         assert_ends_at_once(f"{scheme}://px.test", "password", "HTTPS_PROXY")
-        assert "pa55word" not in str(ask(f"{scheme}://px.test")[0])
+        line = str(ask(f"{scheme}://px.test")[0])
+    assert "pa55word" not in line
+    assert "bWU6cGE1NXdvcmQ" not in line
 
 
 def test_a_proxy_that_refuses_the_host(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,19 @@ def test_a_429_of_minutes_is_survived() -> None:
     assert len(server.requests) < 20
 
 
+def test_an_answer_in_between_makes_the_next_pause_short_again() -> None:
+    """Only refusals in a row make it grow."""
+    time = FakeTime()
+    with RawServer(
+        lambda n: http(200, USERS) if n % 2 == 0 else refusal(429, "Too many")
+    ) as server:
+        transport = transport_to(server.url, time)
+        began = time.clock()
+        for _ in range(6):
+            assert transport.get(PATH, {}, users)
+    assert time.clock() - began < 6 * 2
+
+
 def test_a_used_up_day_ends_at_once_and_says_when_to_go_on(sandbox: SandboxServer) -> None:
     """Waiting for midnight is not what a run is for."""
     sandbox.misbehave({"requests_per_day": 1})
@@ -160,12 +173,15 @@ def test_a_busy_server_is_given_the_time_it_asks_for(sandbox: SandboxServer) -> 
     assert time.waits == [9]
 
 
-def test_a_busy_server_is_not_waited_for_all_day(sandbox: SandboxServer) -> None:
-    """A scheduled run that sleeps for a day is of no use; a quarter of an hour is enough."""
-    sandbox.misbehave({"rules": [{"fault": "http_503", "retry_after": 86_400}]})
+@pytest.mark.parametrize(("patience", "waited"), [(900, 900), (86_400, 7_200)])
+def test_a_busy_server_is_waited_for_as_long_as_the_user_allows(
+    sandbox: SandboxServer, patience: int, waited: float
+) -> None:
+    """A scheduled run that sleeps for a day is of no use, unless somebody wants it."""
+    sandbox.misbehave({"rules": [{"fault": "http_503", "retry_after": 7_200}]})
     time = FakeTime()
-    transport_to(sandbox.url, time).get(PATH, {}, users)
-    assert time.waits == [900]
+    transport_to(sandbox.url, time, retry_timeout_seconds=patience).get(PATH, {}, users)
+    assert time.waits == [waited]
 
 
 def test_a_stop_cuts_a_wait_short(sandbox: SandboxServer) -> None:
