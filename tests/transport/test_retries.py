@@ -145,5 +145,12 @@ def test_a_decoder_sees_the_bytes_and_only_its_value_errors_are_retried(
 def test_an_answer_that_begins_with_a_byte_order_mark_is_read() -> None:
     """Some servers put one before their JSON."""
     with RawServer(lambda _: http(200, b"\xef\xbb\xbf" + USERS)) as server:
-        assert transport_to(server.url).get(PATH, {}, users) == [{"aptrinsicId": "u"}]
+        assert transport_to(server.url).get(PATH, {}, bytes) == USERS
     assert len(server.requests) == 1
+
+
+def test_an_empty_answer_is_lost_unless_its_status_says_that_it_is_empty() -> None:
+    """A decoder takes no bytes for no records, which is right for 204 only."""
+    with RawServer(lambda n: http(200) if n == 1 else http(204)) as server:
+        assert transport_to(server.url).get(PATH, {}, bytes) == b""
+    assert len(server.requests) == 2
