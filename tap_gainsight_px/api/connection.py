@@ -102,8 +102,6 @@ def _read(path: str, response: requests.Response) -> bytes:
             status=response.status_code,
             advice="Lower page_size",
         )
-    # Read to its end, the connection can serve the next request.
-    response.raw.release_conn()
     return body
 
 

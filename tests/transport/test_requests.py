@@ -98,6 +98,30 @@ def test_an_error_does_not_cost_the_connection() -> None:
         assert (len(server.requests), server.connections) == (2, 1)
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(204),
+        http(200, gzip.compress(USERS), Content_Encoding="gzip"),
+        CHUNKED + b"\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(USERS), USERS),
+        CHUNKED
+        + b"Content-Encoding: gzip\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
+        % (len(gzip.compress(USERS, mtime=0)), gzip.compress(USERS, mtime=0)),
+    ],
+    ids=["empty", "packed", "chunked", "both"],
+)
+def test_every_kind_of_answer_leaves_the_connection_open(answer: bytes) -> None:
+    """However its end is marked."""
+    with RawServer(lambda _: answer) as server:
+        transport = transport_to(server.url)
+        for _ in range(5):
+            assert transport.get(PATH, {}, bytes) in {b"", USERS}
+        assert (len(server.requests), server.connections) == (5, 1)
+
+
 def test_a_compressed_answer_is_read() -> None:
     """Pages shrink to a tenth on the wire where the server can do that."""
     body = gzip.compress(USERS)
