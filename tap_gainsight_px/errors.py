@@ -217,6 +217,8 @@ class StreamsError(TapError):
         """Keep the lines; each names its stream."""
         super().__init__("; ".join(str(error) for error in errors))
         self.errors = tuple(errors)
+        # The last one is what has ended the run, if anything has.
+        self.exit_code = errors[-1].exit_code
 
     @property
     def lines(self) -> tuple[str, ...]:

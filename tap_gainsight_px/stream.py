@@ -186,32 +186,26 @@ class PxStream(Stream):
         run = self._run()
         progress = self._begin(run)
         try:
-            try:
-                with closing(progress.slices):
-                    yield progress
-            finally:
-                del run.progress[self.name]
-                self._write_state_message()
-                self._flush()
-            if progress.end() and progress.version is not None:
-                self._write_activate_version_message(progress.version)
+            with closing(progress.slices):
+                yield progress
+            if progress.end() and self._stream_version is not None:
+                self._write_activate_version_message(self._stream_version)
         except TapError as error:
             if error.ends_run or self.ABORT_AT_RECORD_COUNT is not None:
                 raise
             self._note_failure(error, run)
         finally:
+            del run.progress[self.name]
             self._save(progress.state)
 
     def _begin(self, run: Run) -> StreamProgress:
         """Return this stream's progress; on the first call let all streams begin to read."""
         if self.name not in run.progress:
-            for stream in [self] if self.ABORT_AT_RECORD_COUNT else self._streams_to_come():
+            streams = [one for one in self._tap.streams.values() if isinstance(one, PxStream)]
+            to_come = [one for one in streams[streams.index(self) :] if one.selected]
+            for stream in [self] if self.ABORT_AT_RECORD_COUNT else to_come:
                 run.progress[stream.name] = stream._start(run)  # noqa: SLF001
         return run.progress[self.name]
-
-    def _streams_to_come(self) -> list[PxStream]:
-        streams = [one for one in self._tap.streams.values() if isinstance(one, PxStream)]
-        return [one for one in streams[streams.index(self) :] if one.selected]
 
     def _start(self, run: Run) -> StreamProgress:
         """Let the workers begin to read this stream from where it stands."""
@@ -221,8 +215,7 @@ class PxStream(Stream):
             replication_key=self.spec.replication_key if self._is_incremental else None,
             run_start=run.settings.run_start,
         )
-        if state.is_changed:
-            self._save(state)
+        self._save(state)
         time_range = self.spec.time_range
         is_partial = time_range is not None and not time_range.full_table_is_whole
         if not (self._is_incremental or is_partial) and run.settings.emit_activate_version_messages:
@@ -236,24 +229,31 @@ class PxStream(Stream):
         return StreamProgress(
             self.spec,
             state,
-            run.pool.queue(plan_jobs(self.spec, run, decode, state)),
+            self._saving(run.pool.queue(plan_jobs(self.spec, run, decode, state))),
             version=self._stream_version,
             shortfalls=run.shortfalls,
         )
+
+    def _saving(self, slices: Generator[Slice, None, None]) -> Generator[Slice, None, None]:
+        """Yield slices; after the last one, or an error, write STATE of what has been written."""
+        try:
+            with closing(slices):
+                yield from slices
+        finally:
+            self._write_state_message()
+            self._flush()
 
     def _finish(self, slice_: Slice, progress: StreamProgress) -> None:
         """Move the bookmark over a slice that has been written out, and write STATE if due."""
         self._run().records += len(slice_.rows)
         progress.add(slice_)
+        self.state_manager.is_flushed &= not progress.state.is_changed
         if progress.state.is_due:
             self._save(progress.state)
-        elif progress.state.is_changed:
-            self.state_manager.is_flushed = False
         self._flush()
 
     def _save(self, state: StreamState) -> None:
-        if state.is_changed:
-            self.state_manager.is_flushed = False
+        self.state_manager.is_flushed &= not state.is_changed
         state.saved()
         self._write_state_message()
 

@@ -26,7 +26,7 @@ from tap_gainsight_px.config_checks import (
     read_json_object,
 )
 from tap_gainsight_px.discovery import discover_schema, find_specs
-from tap_gainsight_px.errors import SettingsError, ShortfallError, StreamsError
+from tap_gainsight_px.errors import SettingsError, ShortfallError, StreamsError, TapError
 from tap_gainsight_px.output.message_writer import PageWriter, write_output
 from tap_gainsight_px.output.state import checked_state, read_bookmark
 from tap_gainsight_px.reading.ordered_pool import OrderedPool
@@ -217,10 +217,13 @@ class TapGainsightPx(Tap):
         """
         try:
             super().sync_all()
-        except BaseException:
+        except BaseException as error:
             # Nobody will take what the workers read from here on, so they have to be told.
             self._cancellation("the run has ended")
             self._run.pool.close()
+            failures = self._run.failures
+            if failures and isinstance(error, TapError):
+                raise StreamsError([*failures, error]) from error
             raise
 
     def _sum_up(self) -> None:

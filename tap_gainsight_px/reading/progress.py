@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # After so many parents in a row without an answer it is the endpoint that refuses. An error that
-# was met again on every try (about a minute each) counts for many refusals.
+# no retry got past has taken minutes, and counts for many refusals.
 _REFUSALS_IN_A_ROW = 1_000
 _WEIGHT_OF_A_FAILURE = _REFUSALS_IN_A_ROW // 5
 _IDS_IN_A_LINE = 3

@@ -133,6 +133,22 @@ def test_what_concerns_the_whole_run_ends_it(
     assert run.activated.keys() <= {"articles"}
 
 
+def test_what_ends_the_run_is_told_after_the_streams_that_failed_before(
+    sandbox: SandboxServer,
+) -> None:
+    """The line of the end alone would hide that more than the rest is missing."""
+    rules = [
+        {"fault": "bad_request", "path": "/v1/articles", "times": None},
+        {"fault": "key_revoked", "path": "/v1/segment", "times": None},
+    ]
+    sandbox.misbehave({"rules": rules})
+    run = sync(sandbox, "articles", "segments")
+    assert isinstance(run.error, StreamsError)
+    failed, ended = run.error.lines
+    assert failed.startswith("articles: GET /v1/articles: HTTP 400")
+    assert ended.startswith("segments: GET /v1/segment: HTTP 401")
+
+
 def test_a_stop_ends_the_run_and_is_no_failure_of_a_stream(sandbox: SandboxServer) -> None:
     """The limit of requests is about all streams."""
     catalog = select(discovered(sandbox), "articles", "segments", "users")
@@ -145,7 +161,7 @@ def test_a_stream_map_that_cannot_be_applied_ends_the_run(sandbox: SandboxServer
     """It is the configuration that is wrong, whatever stream shows it first."""
     maps = {"articles": {"broken": "1 / int(id == 'never')"}}
     run = sync(sandbox, "articles", "segments", stream_maps=maps)
-    assert "cannot be applied to a record" in str(run.error)
+    assert "stream_maps.articles.broken cannot be applied" in str(run.error)
     assert run.activated == {}
 
 
