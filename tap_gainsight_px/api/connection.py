@@ -83,8 +83,9 @@ class Connection:
             failure = failure_of(error, path=path, address=self._settings.api_url)
         else:
             return response.status_code, response.headers, body
-        # Its causes are of use to nobody but a developer, and may quote what a server sent.
-        raise failure from None
+        # Not from within `except`: the causes are for developers (DEBUG), and may quote what a
+        # server sent.
+        raise failure
 
 
 def _read(path: str, response: requests.Response) -> bytes:

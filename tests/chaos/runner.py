@@ -19,6 +19,8 @@ from tests.chaos.schedule import DATES, EVENTS, KEYS, FaultyRun, Json, Schedule,
 from tests.tap.harness import PROJECT, Program, config, discover, environment, milliseconds
 
 KEY = "chaos-key-5d1f0c"
+# Windows of fifteen records open more scrolls in a minute than PX has room for.
+ROOM = {"max_scrolls": None}
 CLEAN_RUNS = 4
 # What hangs hangs for ever, so there is ample time for machines that are busy.
 LONGEST_RUN_SECONDS = 120.0
@@ -103,9 +105,9 @@ class _Play:
         )
         with sandbox:
             for run in self.schedule.runs:
-                sandbox.misbehave(run.misbehaviour)
+                sandbox.misbehave({**ROOM, **run.misbehaviour})
                 self.run(sandbox, run)
-            sandbox.misbehave()
+            sandbox.misbehave(ROOM)
             all_visible = began + max((one.after_ms for one in self.schedule.late), default=0)
             time.sleep(max(0, all_visible + 1_100 - _now()) / 1_000)
             for _ in range(CLEAN_RUNS):
