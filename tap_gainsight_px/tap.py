@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from tap_gainsight_px.api.rate_limit import RateLimit
 from tap_gainsight_px.api.shared_answers import SharedAnswers
 from tap_gainsight_px.api.transport import Transport
 from tap_gainsight_px.cancellation import Cancellation
+from tap_gainsight_px.check.command import check_option, selected, write_report
+from tap_gainsight_px.check.runner import CUSTOM, run_check
 from tap_gainsight_px.config_checks import (
     find_errors,
     find_warnings,
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
     from tap_gainsight_px.catalog.spec import StreamSpec
+    from tap_gainsight_px.check.report import Report
 
 # A target that does not read keeps the tap from writing, and so from ending. After a signal it
 # ends all the same: what was not written out is not in STATE either.
@@ -208,6 +212,16 @@ class TapGainsightPx(Tap):
         write_output(f"{text}\n".encode())
         return text
 
+    def check(self, *, wait: Callable[[float], None] | None = None) -> Report:
+        """Return what PX does, found out with a few requests; `wait` waits that many seconds."""
+        return run_check(
+            self._settings,
+            selected(self._specs.values(), self.input_catalog),
+            region=CUSTOM if self._config.get("api_url") else self._config["region"],
+            wait=wait or self._cancellation.wait,
+            clock=self._clock,
+        )
+
     # Final in the SDK, but there is no other place that every error passes on its way out.
     def sync_all(self) -> None:  # type: ignore[misc]
         """Read the selected streams and write their messages.
@@ -266,10 +280,18 @@ class TapGainsightPx(Tap):
         return super().cb_config(ctx, param, value)
 
     @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the command line: that of the SDK, and `--check`."""
+        command = super().get_singer_command()
+        command.params.append(check_option())
+        return command
+
+    @classmethod
     def invoke(  # type: ignore[override]
         cls,
         *,
         about: bool = False,
+        check: bool = False,
         about_format: str | None = None,
         config: Any = None,
         state: IO[str] | None = None,
@@ -280,6 +302,15 @@ class TapGainsightPx(Tap):
             cls.print_about(about_format)
             return
         cls.print_version(print_fn=cls.logger.info)
+        if check:
+            report = cls(
+                config=config.config if config else {},
+                catalog=read_catalog(catalog.read()) if catalog else None,
+                parse_env_config=bool(config and config.parse_env),
+                setup_mapper=False,
+            ).check()
+            write_report(report, about_format)
+            sys.exit(report.exit_code)
         tap = cls(
             config=config.config if config else {},
             state=read_json_object(state.read(), "the state file") if state else None,

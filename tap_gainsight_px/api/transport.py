@@ -111,6 +111,19 @@ class Transport:
         seconds = self._settings.retry_timeout_seconds
         return retrying(self._wait, seconds=seconds, clock=self._clock)(once)()
 
+    def answer(self, path: str, params: Params) -> tuple[int, Mapping[str, str], bytes]:
+        """Send a GET request once; return status, headers and body, whatever they say.
+
+        No rate limit is asked: the caller leaves time between its requests.
+
+        Raises:
+            RequestError: No whole answer arrived.
+            StoppedError: `max_requests` is reached, or the run was asked to end.
+        """
+        self._wait(0)  # a run that is to end sends nothing more
+        self._count()
+        return self._connection().get(path, params)
+
     def _once(
         self,
         path: str,
