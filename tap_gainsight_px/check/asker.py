@@ -176,7 +176,8 @@ class Asker:
     def _spacing(self) -> float:
         last = self.answers[-1]
         if last.outcome in {Outcome.LIMITED, Outcome.DUPLICATE, Outcome.SCROLLS_USED_UP}:
-            seconds = _SPACING_AFTER_REFUSAL * 3 ** max(0, self._refusals - 1)
+            # Ten seconds, then thirty.
+            seconds = _SPACING_AFTER_REFUSAL * max(1, 3 * (self._refusals - 1))
             return min(max(seconds, last.retry_after or 0.0), _LONGEST_SPACING)
         return _SPACING_SECONDS
 

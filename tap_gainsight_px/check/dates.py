@@ -66,13 +66,24 @@ def date_forms(check: CheckContext) -> Iterator[Finding]:
         for result in (Result.WORKS, Result.NO_RECORDS):
             names = [one.stream for one in trials if (form, result) == one.results[0]]
             if names:
-                yield _all_well(form, result, names)
+                yield _as_expected(form, result, names)
+    alike: dict[tuple[object, Level, str], list[Trial]] = {}
     for trial in trials:
         if trial.results[0][1] in {Result.REFUSED, Result.IGNORED}:
-            yield _not_as_expected(events[trial.stream], trial)
+            level, advice = _meaning(_range(events[trial.stream]), trial)
+            alike.setdefault((trial.results, level, advice), []).append(trial)
+    for (_, level, advice), same in alike.items():
+        names = [trial.stream for trial in same]
+        yield Finding(
+            "date_form",
+            level,
+            f"{same[0].in_words}: {', '.join(names)}",
+            advice,
+            {"streams": names, "results": same[0].details},
+        )
 
 
-def _all_well(form: TimeFormat, result: Result, names: list[str]) -> Finding:
+def _as_expected(form: TimeFormat, result: Result, names: list[str]) -> Finding:
     listed = ", ".join(names)
     details = {"form": form.value, "result": result.value, "streams": names}
     if result is Result.WORKS:
@@ -81,22 +92,16 @@ def _all_well(form: TimeFormat, result: Result, names: list[str]) -> Finding:
     return Finding("date_form", Level.UNKNOWN, text, "", details)
 
 
-def _not_as_expected(spec: StreamSpec, trial: Trial) -> Finding:
-    details = {"streams": [trial.stream], "results": trial.details}
-    text = f"{trial.stream}: {trial.in_words}"
-    if trial.working in _range(spec).time_formats:
-        return Finding("date_form", Level.NOTE, text, "The tap finds this out by itself", details)
-    has_range = _range(spec).params is RangeParams.BOTH
-    if has_range and all(result is Result.IGNORED for _, result in trial.results):
+def _meaning(time_range: TimeRange, trial: Trial) -> tuple[Level, str]:
+    """Return what it means where the first form of date does not work, and what to do."""
+    if trial.working in time_range.time_formats:
+        return Level.NOTE, "The tap finds this out by itself"
+    is_ignored = all(result is Result.IGNORED for _, result in trial.results)
+    if is_ignored and time_range.params is RangeParams.BOTH:
         advice = "The tap sends dateRangeStart and dateRangeEnd too, and checks every record"
-        return Finding("date_form", Level.WARNING, text, advice, details)
-    return Finding(
-        "date_form",
-        Level.PROBLEM,
-        text,
-        f"A sync of {trial.stream} would fail: deselect it and attach this report to an issue",
-        details,
-    )
+        return Level.WARNING, advice
+    advice = "A sync of these streams would fail: deselect them and attach this report to an issue"
+    return Level.PROBLEM, advice
 
 
 # Users and accounts
