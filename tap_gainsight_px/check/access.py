@@ -10,6 +10,7 @@ from tap_gainsight_px.check.report import Finding, Level
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.check.asker import Answer, Asker
     from tap_gainsight_px.check.context import CheckContext
 
@@ -45,13 +46,17 @@ def first_contact(
         elsewhere: The other data centres of PX, asked only where this one does not know the key.
     """
     spec = check.specs[0]
-    path, params = spec.path, {**spec.params, **check.paging_params(spec)}
-    answer = check.asker.ask(path, params)
+    answer = _ask(check.asker, check, spec)
     if answer is None:
         return
+    other = ""
+    if answer.outcome in {Outcome.KEY_REFUSED, Outcome.NOT_FOUND}:
+        other = _home_of_key(elsewhere, check, spec)
+    if answer.outcome is Outcome.NOT_FOUND and not other and len(check.specs) > 1:
+        # It may be this endpoint alone.
+        answer = _ask(check.asker, check, check.specs[1]) or answer
     outcome = answer.outcome
     if outcome in {Outcome.KEY_REFUSED, Outcome.NOT_FOUND}:
-        other = _home_of_key(elsewhere, path, params)
         yield _misplaced(answer, other, region, asked_elsewhere=bool(elsewhere))
     elif outcome is Outcome.NO_CONNECTION:
         yield Finding("connection", Level.PROBLEM, answer.cause)
@@ -72,9 +77,14 @@ def first_contact(
         yield Finding("region", Level.OK, where, details={"region": region})
 
 
-def _home_of_key(elsewhere: Mapping[str, Asker], path: str, params: Mapping[str, str | int]) -> str:
+def _ask(asker: Asker, check: CheckContext, spec: StreamSpec) -> Answer | None:
+    return asker.ask(spec.path, {**spec.params, **check.paging_params(spec)})
+
+
+def _home_of_key(elsewhere: Mapping[str, Asker], check: CheckContext, spec: StreamSpec) -> str:
     for name, asker in elsewhere.items():
-        answer = asker.ask(path, params)
+        check.asker.pause()
+        answer = _ask(asker, check, spec)
         if answer is not None and answer.outcome in {Outcome.ANSWERED, Outcome.FORBIDDEN}:
             return name
     return ""

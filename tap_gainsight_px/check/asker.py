@@ -168,10 +168,14 @@ class Asker:
         if self.left <= 0:
             return None
         if self.answers:
-            self.wait(self._spacing())
+            self.pause()
         answer = self._sent[request] = self._ask(path, params)
         self.answers.append(answer)
         return answer
+
+    def pause(self) -> None:
+        """Wait for as long as has to lie between two requests."""
+        self.wait(self._spacing())
 
     def _spacing(self) -> float:
         last = self.answers[-1]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tap_gainsight_px.output.message_writer import write_output
+from tap_gainsight_px.redaction import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,4 +47,5 @@ def write_report(report: Report, style: str | None) -> None:
         OutputError: It cannot be written.
     """
     text = report.as_json() if style == "json" else report.as_text()
-    write_output(f"{text}\n".encode())
+    # Nothing in it should hold the key; that is made sure of once more.
+    write_output(f"{clean(text, lines=True)}\n".encode())

@@ -108,7 +108,7 @@ def shown(name: str) -> str:
     return name if _NAME.fullmatch(name) else _MASKED
 
 
-def shape_of(content: Any, depth: int = 3) -> str:
+def shape_of(content: Any, depth: int = 4) -> str:
     """Return the shape of JSON: names of fields and types, such as `{error: string}`."""
     if isinstance(content, dict) and depth:
         parts = [f"{shown(name)}: {shape_of(inner, depth - 1)}" for name, inner in content.items()]

@@ -25,11 +25,11 @@ def clock(answers: Sequence[Answer]) -> Iterator[Finding]:
     """Say by how much this host's clock differs from that of PX."""
     differences = sorted(one.ahead_ms for one in answers if one.ahead_ms is not None)
     if not differences:
-        if answers:
+        if any(one.status for one in answers):
             yield Finding("clock", Level.UNKNOWN, "no answer has a Date header")
         return
     ahead = differences[len(differences) // 2]
-    seconds = abs(ahead) // SECOND
+    seconds = round(abs(ahead) / SECOND)
     details = {"ahead_seconds": round(ahead / SECOND)}
     if abs(ahead) <= _MOST_CLOCK_DIFFERENCE:
         text = "this host and PX agree to within a minute"
@@ -54,7 +54,7 @@ def _long(seconds: int) -> str:
 def limits(answers: Sequence[Answer]) -> Iterator[Finding]:
     """Name the headers that look like limits, and what was refused as too much."""
     names = sorted({name for one in answers for name in one.limit_headers})
-    if answers:
+    if any(one.status for one in answers):
         text = f"headers that look like limits: {', '.join(names) or 'none'}"
         yield Finding("limits", Level.OK, text, details={"headers": names})
     for outcome, advice in (

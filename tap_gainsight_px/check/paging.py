@@ -36,8 +36,10 @@ def ask_two_pages(check: CheckContext, spec: StreamSpec, params: Params) -> Iter
         params: The parameters of that page.
     """
     answer, records = check.ask(spec, params)
-    first_id = None if answer is None else scroll_id(answer)
-    if answer is None or first_id is None or len(records) >= (total_hits(answer) or len(records)):
+    if answer is None or not answer.is_answered:
+        return
+    first_id = scroll_id(answer)
+    if first_id is None or len(records) >= (total_hits(answer) or len(records)):
         text = f"{spec.name}: too few records for a second page"
         yield Finding("scroll_id", Level.UNKNOWN, text)
         return

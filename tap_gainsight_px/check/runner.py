@@ -80,10 +80,11 @@ def _ordered(specs: Sequence[StreamSpec]) -> list[StreamSpec]:
 
     Where the requests do not suffice for all, some of each family are asked about.
     """
-    # Children are asked about by the ids of their parents.
+    # Children are asked about by the ids of their parents. A custom event that is a stream of its
+    # own has a name that the customer chose: its endpoint is known by another.
     parents = {spec.parent.stream for spec in specs if spec.parent}
-    wanted = [*specs, *(spec for spec in STREAMS if spec.name in parents)]
-    one_each = list({spec.path: spec for spec in reversed(wanted)}.values())[::-1]
+    paths = {spec.path for spec in specs} | {one.path for one in STREAMS if one.name in parents}
+    one_each = [spec for spec in STREAMS if spec.path in paths]
     seen: Counter[str] = Counter()
     ranks = {}
     for number, spec in enumerate(one_each):
