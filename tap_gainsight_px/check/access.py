@@ -137,13 +137,20 @@ def permissions(check: CheckContext) -> Iterator[Finding]:
             "no endpoint could be read",
             "See the lines below; run the check again in some minutes",
         )
-    alike: dict[tuple[Outcome, int | None, str], list[str]] = {}
+    children = {spec.name for spec in check.specs if spec.parent}
+    alike: dict[tuple[Outcome, int | None, str, bool], list[str]] = {}
     for name, one in answers.items():
         # What becomes of a refused filter is told with the dates.
         if not one.is_answered and not (one.says_no and name in check.trials):
-            alike.setdefault((one.outcome, one.status, one.cause), []).append(name)
-    for (outcome, _, _), names in alike.items():
-        yield _unreadable(check, outcome, names)
+            found = (one.outcome, one.status, one.cause, name in children)
+            alike.setdefault(found, []).append(name)
+    for (outcome, _, _, of_children), names in alike.items():
+        if of_children and outcome is Outcome.NOT_FOUND:
+            text = f"{', '.join(names)}: HTTP 404 for the one parent asked about"
+            advice = "A sync counts such parents and goes on with the others"
+            yield Finding("permission", Level.UNKNOWN, text, advice, {"streams": names})
+        else:
+            yield _unreadable(check, outcome, names)
     unasked = [spec.name for spec in check.specs if spec.name not in answers]
     if unasked:
         yield Finding(

@@ -42,6 +42,7 @@ class CheckContext:
             only that was answered.
         trials: What was tried with dates, by the name of the stream.
         records: All records that came, by the name of their stream.
+        totals: `totalHits` of each answer of a stream that is read by scrolls.
         unsorted: The first of them that came without a sort.
     """
 
@@ -51,6 +52,7 @@ class CheckContext:
     answers: dict[str, Answer] = field(default_factory=dict)
     trials: dict[str, Trial] = field(default_factory=dict)
     records: dict[str, list[Record]] = field(default_factory=lambda: defaultdict(list))
+    totals: dict[str, list[int | None]] = field(default_factory=lambda: defaultdict(list))
     unsorted: dict[str, list[Record]] = field(default_factory=dict)
 
     @property
@@ -99,6 +101,8 @@ class CheckContext:
         """
         answer, records = self.ask_aside(spec, params, request)
         if answer is not None:
+            if answer.is_answered and spec.paging is Paging.SCROLL:
+                self.totals[spec.name].append(total_hits(answer))
             before = self.answers.get(spec.name)
             if before is None or (answer.is_answered and not before.is_answered):
                 self.answers[spec.name] = answer

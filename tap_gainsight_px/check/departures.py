@@ -30,28 +30,23 @@ class Departures:
     Attributes:
         undeclared: Fields that the schema does not know, with the JSON types of their values.
         other_types: Fields with values of another type than declared, with these types.
-        lacking: How many records lack a key, by the name of the key.
-        records: How many records were compared.
+        lacking: Keys that some record lacks.
     """
 
     undeclared: dict[str, set[str]] = field(default_factory=dict)
     other_types: dict[str, set[str]] = field(default_factory=dict)
-    lacking: dict[str, int] = field(default_factory=dict)
-    records: int = 0
+    lacking: set[str] = field(default_factory=set)
 
     def compare(self, records: Iterable[Mapping[str, Any]], schema: Mapping[str, Any]) -> None:
         """Compare records with the schema of their stream."""
         for record in records:
-            self.records += 1
             self._compare(record, schema, "")
 
-    def count_lacking(self, records: Iterable[Mapping[str, Any]], keys: Iterable[str]) -> None:
-        """Count the records that lack a key."""
+    def look_for(self, keys: Iterable[str], records: Iterable[Mapping[str, Any]]) -> None:
+        """Note the keys that some record lacks."""
         names = tuple(keys)
         for record in records:
-            for name in names:
-                if record.get(name) is None:
-                    self.lacking[name] = self.lacking.get(name, 0) + 1
+            self.lacking |= {name for name in names if record.get(name) is None}
 
     def as_details(self) -> dict[str, Any]:
         """Return what departs, for JSON; empty where nothing does."""
@@ -60,7 +55,7 @@ class Departures:
             "other_types": {
                 name: sorted(types) for name, types in sorted(self.other_types.items())
             },
-            "lacking_key": dict(sorted(self.lacking.items())),
+            "lacking_key": sorted(self.lacking),
         }
         return {name: value for name, value in found.items() if value}
 

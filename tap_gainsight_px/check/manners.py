@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _MOST_CLOCK_DIFFERENCE = 60 * SECOND
 _MOST_SHOWN = 6
+_CUT_AT = 10_000
+"""Elasticsearch counts so far unless told otherwise."""
 
 
 def clock(answers: Sequence[Answer]) -> Iterator[Finding]:
@@ -65,13 +67,34 @@ def limits(answers: Sequence[Answer]) -> Iterator[Finding]:
         at = [number for number, one in enumerate(answers, 1) if one.outcome is outcome]
         if at:
             numbers = ", ".join(map(str, at))
+            shape = shape_of(answers[at[0] - 1].content)
             yield Finding(
                 "limits",
                 Level.WARNING,
-                f"{outcome.value}: request {numbers} of {len(answers)}",
+                f"{outcome.value}: request {numbers} of {len(answers)}, "
+                f"HTTP {answers[at[0] - 1].status}: {shape}",
                 advice,
-                {"outcome": outcome.value, "requests": at},
+                {"outcome": outcome.value, "requests": at, "shape": shape},
             )
+
+
+def totals(check: CheckContext) -> Iterator[Finding]:
+    """Say whether PX announces how many records there are, and whether that is cut."""
+    lacking = [name for name, ones in check.totals.items() if None in ones]
+    most = max((one or 0 for ones in check.totals.values() for one in ones), default=0)
+    if lacking:
+        text = f"not announced: {', '.join(lacking)}"
+        advice = "A sync reads on until pages bring nothing new"
+        yield Finding("total_hits", Level.WARNING, text, advice, {"lacking": lacking})
+    elif most == _CUT_AT:
+        text = f"the largest is exactly {_CUT_AT:,}, where a search engine cuts its counts"
+        advice = "A sync reads on until a page is short"
+        yield Finding("total_hits", Level.NOTE, text, advice, {"above_10000": False})
+    elif most:
+        # How many records a customer has is nobody's business.
+        found = "more than" if most > _CUT_AT else "none as large as"
+        text = f"announced; {found} {_CUT_AT:,} seen"
+        yield Finding("total_hits", Level.OK, text, details={"above_10000": most > _CUT_AT})
 
 
 def ask_error(check: CheckContext, spec: StreamSpec) -> Iterator[Finding]:
@@ -107,7 +130,7 @@ def schemas(check: CheckContext) -> Iterator[Finding]:
         found = Departures()
         found.compare(records, load_schema(spec.schema_name))
         if spec.parent is None and not spec.row_id_of:
-            found.count_lacking(records, spec.primary_keys)
+            found.look_for(spec.primary_keys, records)
         if details := found.as_details():
             departing = True
             yield _departing(spec, found, details)
@@ -123,14 +146,14 @@ def _departing(spec: StreamSpec, found: Departures, details: Mapping[str, object
     if found.other_types:
         parts.append(f"of another type {_listed(found.other_types)}")
     if found.lacking:
-        parts.append(f"without a key {', '.join(found.lacking)}")
+        parts.append(f"without a key {', '.join(sorted(found.lacking))}")
     advice = "The tap passes undeclared fields on, and keeps values of another type in _unexpected"
     return Finding(
         "schema",
         Level.WARNING if found.lacking else Level.NOTE,
         f"{spec.name}: {'; '.join(parts)}",
         "Such records cannot be told apart" if found.lacking else advice,
-        {"stream": spec.name, "records": found.records, **details},
+        {"stream": spec.name, **details},
     )
 
 

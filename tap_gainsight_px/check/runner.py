@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from dataclasses import replace
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tap_gainsight_px.catalog.spec import StreamSpec
+
+logger = logging.getLogger(__name__)
 
 CUSTOM = "custom"
 """The region of a report where `api_url` is set."""
@@ -61,6 +64,7 @@ def run_check(
         transport = Transport(replace(settings, api_url=address), rate_limit, wait)
         return Asker(transport.answer, address, wait, clock, most)
 
+    logger.info("Asking PX up to %d times, a second apart, with one try each", MOST_REQUESTS)
     most = min(MOST_REQUESTS, settings.max_requests or MOST_REQUESTS)
     check = CheckContext(asker(settings.api_url, most), settings, _ordered(specs))
     others = {} if region == CUSTOM else {n: a for n, a in regions.items() if n != region}
@@ -112,6 +116,7 @@ def _findings(
         yield from dates.date_forms(check)
         yield from sorted(behaviour, key=lambda one: _SHOWN.index(one.topic))
         yield from paging.orders(check)
+        yield from manners.totals(check)
         yield from manners.schemas(check)
     yield from manners.clock(check.asker.answers)
     yield from manners.limits(check.asker.answers)

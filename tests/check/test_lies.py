@@ -39,6 +39,7 @@ def test_all_is_well() -> None:
         "oldest_event",
         "error_shape",
         "order",
+        "total_hits",
         "schema",
         "clock",
         "limits",
@@ -238,11 +239,46 @@ def test_an_endpoint_without_a_usable_answer(fault: str, told: str) -> None:
     assert found.report.exit_code == 1
 
 
+@pytest.mark.parametrize(
+    ("rule", "level", "told"),
+    [
+        ({"fault": "total_hits_missing"}, "warning", "not announced: users"),
+        ({"fault": "total_hits_capped", "cap": 10_000}, "note", "exactly 10,000"),
+        ({"fault": "total_hits_too_high", "by": 1}, "ok", "more than 10,000 seen"),
+        ({"fault": "latency", "ms": 0}, "ok", "none as large as 10,000 seen"),
+    ],
+)
+def test_whether_counts_are_announced_and_cut(rule: dict[str, Any], level: str, told: str) -> None:
+    """A count that a search engine would cut at 10,000 is told apart; the count itself is not."""
+    more = {"fault": "total_hits_too_high", "by": 20_000}
+    rules = [{**one, "path": "/v1/users", "times": None} for one in (rule, more)]
+    found = checked({"rules": rules[: 1 if rule["fault"] == "latency" else 2]}, "users")
+    assert found.says("total_hits", level, told)
+
+
+def test_a_parent_that_px_does_not_know() -> None:
+    """404 about one parent is no missing endpoint: a sync goes on with the others."""
+    unknown = {"fault": "scroll_expired", "path": "/v2/user/preferences/*", "times": None}
+    found = checked({"rules": [unknown]}, "user_preferences")
+    assert found.says("permission", "unknown", "user_preferences: HTTP 404 for the one parent")
+    assert found.report.exit_code == 0
+
+
+def test_an_endpoint_that_is_not_there() -> None:
+    """404 of one endpoint alone is about the stream and not about the address."""
+    rule = {"fault": "scroll_expired", "path": "/v1/users", "times": None}
+    found = checked({"rules": [rule]}, *PEOPLE)
+    assert found.says("key", "ok", "PX knows the key")
+    assert found.says("permission", "problem", "users: HTTP 404")
+    assert found.report.exit_code == 1
+
+
 def test_requests_that_are_too_many() -> None:
     """One 429 is waited out and named; it keeps no sync from working."""
     limited = {"rules": [{"fault": "too_many_requests_bare", "path": "/v1/accounts"}]}
     found = checked(limited, *PEOPLE)
     assert found.says("limits", "warning", "rate limited", "requests_per_second")
+    assert found.says("limits", "warning", "HTTP 429: {externalapierror: {status: string")
     assert found.says("permission", "warning", "accounts: rate limited")
     assert found.report.exit_code == 0
     assert found.waits.count(10.0) == 1
