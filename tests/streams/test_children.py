@@ -60,7 +60,7 @@ def read(sandbox: SandboxServer, stream: str, **settings: Any) -> Output:
     return sync(sandbox, stream, start_date=iso(now() - 2 * DAY), end_date=iso(now()), **settings)
 
 
-def questions(sandbox: SandboxServer, stream: str) -> list[LoggedRequest]:
+def parent_requests(sandbox: SandboxServer, stream: str) -> list[LoggedRequest]:
     """Return the requests about single parents."""
     head = STREAM_FACTS[stream]["path"].split("{")[0]
     return [one for one in sandbox.requests if one.path.startswith(head)]
@@ -82,7 +82,9 @@ def test_each_parent_is_asked_about_once_for_each_range(stream: str) -> None:
     """No request is spent twice, and none is missing."""
     with SandboxServer(family()) as sandbox:
         run = read(sandbox, stream)
-        asked = [(in_range(one), parent_of(one, stream)) for one in questions(sandbox, stream)]
+        asked = [
+            (in_range(one), parent_of(one, stream)) for one in parent_requests(sandbox, stream)
+        ]
     ranges = {start for start, _ in asked}
     assert sorted(asked) == sorted((start, identity) for start in ranges for identity in ids(COUNT))
     assert run.error is None
@@ -131,12 +133,13 @@ def test_an_id_that_no_path_can_hold_is_left_out_and_counted(
     with SandboxServer(world) as sandbox:
         run = read(sandbox, "user_preferences")
         asked = [
-            parent_of(one, "user_preferences") for one in questions(sandbox, "user_preferences")
+            parent_of(one, "user_preferences")
+            for one in parent_requests(sandbox, "user_preferences")
         ]
     assert run.error is None
     assert run.values("user_preferences", "identifyId") == ids(3)
     assert len(asked) == 3
-    assert [line for line in caplog.messages if "3 of the users have an id that" in line]
+    assert [line for line in caplog.messages if "users: 3 records have an id that" in line]
 
 
 def test_a_user_of_whom_nothing_is_said_is_skipped() -> None:
@@ -146,7 +149,7 @@ def test_a_user_of_whom_nothing_is_said_is_skipped() -> None:
         world.delete("user_denylist", identity)
     with SandboxServer(world) as sandbox:
         run = read(sandbox, "user_denylist")
-        assert [one.status for one in questions(sandbox, "user_denylist")].count(204) == 3
+        assert [one.status for one in parent_requests(sandbox, "user_denylist")].count(204) == 3
     assert run.error is None
     assert run.values("user_denylist", "identifyId") == ids(COUNT)[3:]
     assert "user_denylist" in run.activated
@@ -163,7 +166,7 @@ def test_the_log_says_before_the_start_how_many_requests_it_will_take(
         run = read(sandbox, stream)
         sandbox.misbehave()
         read(sandbox, stream)
-        count = len(questions(sandbox, stream))
+        count = len(parent_requests(sandbox, stream))
     assert run.error is not None
     lines = [one for one in caplog.records if "daily million" in one.getMessage()]
     assert f"{stream}: {count} requests" in lines[0].getMessage()
@@ -178,7 +181,7 @@ def test_an_interrupted_run_is_resumed_where_it_ended(stream: str) -> None:
     with SandboxServer(family()) as sandbox:
         first = read(sandbox, stream, max_requests=25)
         second = read(sandbox, stream, state=first.state)
-        asked = sorted(parent_of(one, stream) for one in questions(sandbox, stream))
+        asked = sorted(parent_of(one, stream) for one in parent_requests(sandbox, stream))
     assert isinstance(first.error, StoppedError)
     assert second.error is None
     done, rest = first.values(stream, field), second.values(stream, field)

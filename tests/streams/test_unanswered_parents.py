@@ -11,7 +11,15 @@ from tap_gainsight_px.errors import ParentsError, RefusedError, StoppedError
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.rich import now
 from tests.streams.sums import adoption, week_of
-from tests.streams.test_children import COUNT, FULL, PARENTS, family, ids, parent_of, questions
+from tests.streams.test_children import (
+    COUNT,
+    FULL,
+    PARENTS,
+    family,
+    ids,
+    parent_of,
+    parent_requests,
+)
 from tests.streams.truth import DAY, asked_one_by_one, in_order, iso
 from tests.tap.harness import sync
 
@@ -70,7 +78,7 @@ def test_no_answer_about_anybody_deletes_nothing_in_this_run_or_the_next(
         silent = read(sandbox, stream, state=whole.state)
         sandbox.misbehave()
         after = read(sandbox, stream, state=silent.state)
-        asked = [parent_of(one, stream) for one in questions(sandbox, stream)]
+        asked = [parent_of(one, stream) for one in parent_requests(sandbox, stream)]
     assert silent.error is None
     assert silent.records(stream) == []
     assert (stream in silent.activated) == (stream == "user_denylist" and fault != "scroll_expired")
@@ -129,7 +137,7 @@ def test_a_position_behind_the_last_parent_activates_nothing(stream: str) -> Non
     entry = {"read_up_to": "p99", "version": 17}
     with SandboxServer(family()) as sandbox:
         run = read(sandbox, stream, state={"bookmarks": {stream: entry}})
-        assert questions(sandbox, stream) == []
+        assert parent_requests(sandbox, stream) == []
     assert run.activated == {}
     assert run.bookmark(stream) == {}
 
@@ -239,7 +247,7 @@ def test_a_permission_withdrawn_in_the_middle_keeps_the_place(
     world = family()
     with SandboxServer(world, about_parents("user_preferences", "forbidden", nth=11)) as sandbox:
         first = read(sandbox, "user_preferences", max_workers=1)
-        asked = len(questions(sandbox, "user_preferences"))
+        asked = len(parent_requests(sandbox, "user_preferences"))
         sandbox.misbehave()
         second = read(sandbox, "user_preferences", state=first.state)
     assert isinstance(first.error, RefusedError)
@@ -293,6 +301,6 @@ def test_null_is_an_answer_without_a_record(stream: str) -> None:
     """It is as good as 204, and not asked for again and again."""
     with SandboxServer(family(4), about_parents(stream, "records_null", nth=2, times=1)) as sandbox:
         run = read(sandbox, stream, max_workers=1)
-        asked = questions(sandbox, stream)
+        asked = parent_requests(sandbox, stream)
     assert run.error is None
     assert len({(one.path, str(one.params)) for one in asked}) == len(asked)
