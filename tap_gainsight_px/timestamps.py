@@ -7,7 +7,7 @@ text and texts of one width sort like the times they stand for.
 
 from __future__ import annotations
 
-from calendar import timegm
+import re
 from datetime import date, datetime, timedelta, timezone
 
 import pendulum
@@ -71,7 +71,8 @@ def parse(text: str) -> int:
     """Return ISO-8601 text as epoch milliseconds; a time without offset counts as UTC.
 
     Raises:
-        ValueError: The text is not an ISO-8601 date or date-time.
+        ValueError: The text is not an ISO-8601 date or date-time, or its offset leads out of the
+            years 1 to 9999. Nothing else is raised, whatever the text.
     """
     try:
         # Only what begins with a year is a date: pendulum would take "now", too.
@@ -81,8 +82,51 @@ def parse(text: str) -> int:
         message = f"{text!r} is not an ISO-8601 date or date-time"
         raise ValueError(message) from error
     if isinstance(parsed, datetime):
-        return timegm(parsed.utctimetuple()) * SECOND + parsed.microsecond // 1_000
+        # In whole numbers: at the edge of the calendar Python has no datetime for it in UTC.
+        days = parsed.toordinal() - _EPOCH.toordinal()
+        seconds = (parsed.hour * 60 + parsed.minute) * 60 + parsed.second
+        offset = parsed.utcoffset() or timedelta()
+        time = days * DAY + seconds * SECOND + parsed.microsecond // 1_000
+        time -= offset // timedelta(milliseconds=1)
+        if not EARLIEST <= time <= _LATEST:
+            message = f"{text!r} is not a time between the years 1 and 9999"
+            raise ValueError(message)
+        return time
     if isinstance(parsed, date):
         return (parsed.toordinal() - _EPOCH.toordinal()) * DAY
     message = f"{text!r} is not an ISO-8601 date or date-time"
     raise ValueError(message)
+
+
+# A year first, so that day and month cannot be mistaken for one another. Times as databases
+# ("2024-01-31 12:00:00 UTC"), Java ("…+0000", "…+01:00[Europe/Paris]") and ISO-8601 write them.
+_DATE_TEXT = re.compile(
+    r"(\d{4})([-/])(\d{2})\2(\d{2})"
+    r"(?:[Tt ](\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)"
+    r"(?: ?(?:(Z|UTC|GMT)|([+-]\d{2}(?::?\d{2})?))(?:\[[\w/+-]+\])?)?)?",
+    re.ASCII | re.IGNORECASE,
+)
+# Of thirteen digits: 2001 to 2286. Fewer may be seconds, or a date written without dashes.
+_EPOCH_TEXT = re.compile(r"\d{13}", re.ASCII)
+
+
+def parse_value(text: str) -> int:
+    """Return the text of a date field as epoch milliseconds; without offset it counts as UTC.
+
+    PX passes on what its customers have sent. What can be read in one way only is understood: a
+    full date, year first, with or without a time and an offset, and epoch milliseconds of 13
+    digits. Unlike in a setting, "2024" is no date here.
+
+    Raises:
+        ValueError: The text is something else. Nothing else is raised, whatever the text.
+    """
+    stripped = text.strip()
+    if _EPOCH_TEXT.fullmatch(stripped):
+        return int(stripped)
+    found = _DATE_TEXT.fullmatch(stripped)
+    if found is None:
+        message = f"{text!r} is not a date"
+        raise ValueError(message)
+    year, _, month, day, time, zone, offset = found.groups()
+    clock = "" if time is None else f"T{time}{'Z' if zone else offset or ''}"
+    return parse(f"{year}-{month}-{day}{clock}")

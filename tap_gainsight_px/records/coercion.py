@@ -4,6 +4,8 @@ Neither may stop a sync halfway, and neither may disappear:
 
 - a value of another type becomes one of the declared type where nothing is lost by it (a number in
   a text field, digits in a number field, a single value in a list field);
+- a time, whether epoch milliseconds or text, becomes RFC 3339 text in UTC; what PX sends for a date
+  that is not set (0, `""`) becomes null, except in the replication key;
 - else the field is null and the value stands, under the field's name, in `_unexpected`;
 - a field that the schema does not know is passed on, or reported once by name and left out.
 """
@@ -16,7 +18,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type
-from tap_gainsight_px.timestamps import parse, to_iso
+from tap_gainsight_px.timestamps import parse_value, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +33,12 @@ class Coercion:
     """Holds records against the schema of one stream."""
 
     def __init__(
-        self, stream_name: str, schema: Mapping[str, Any], *, drop_unknown: bool = False
+        self,
+        stream_name: str,
+        schema: Mapping[str, Any],
+        *,
+        drop_unknown: bool = False,
+        replication_key: str | None = None,
     ) -> None:
         """Prepare for one stream.
 
@@ -39,15 +46,20 @@ class Coercion:
             stream_name: Name of the stream, for reports.
             schema: Its JSON Schema.
             drop_unknown: Whether top-level fields that the schema does not know are left out.
+            replication_key: The one time of a record that is 1970 when it is 0.
         """
         self._name = stream_name
         self._fields: Mapping[str, Any] = schema.get("properties", {})
+        is_time = self._fields.get(replication_key or "", {}).get("format") == "date-time"
+        self._replication_key = replication_key if is_time else None
         self._drop_unknown = drop_unknown
         self._reported: set[str] = set()
 
     def coerce(self, record: dict[str, Any]) -> None:
         """Make a record fit the schema, in place and without losing a value."""
         unexpected: dict[str, Any] = {}
+        if self._replication_key is not None and _is_zero(record.get(self._replication_key)):
+            record[self._replication_key] = to_iso(0)
         _coerce_fields(record, self._fields, "", unexpected)
         if unexpected:
             record[UNEXPECTED] = unexpected
@@ -83,6 +95,8 @@ def _coerce_fields(
 
 def _coerced(value: Any, field: Mapping[str, Any], prefix: str, unexpected: dict[str, Any]) -> Any:
     """Return the value as one of the declared type, or `_MISFIT`."""
+    if field.get("format") == "date-time":
+        return _coerced_time(value)
     kind = declared_type(field)
     if kind == "object" and isinstance(value, dict):
         _coerce_fields(value, field.get("properties", {}), prefix, unexpected)
@@ -107,19 +121,23 @@ def _coerced_list(
     return value if same else coerced
 
 
-def _coerced_text(value: Any, field: Mapping[str, Any]) -> Any:
-    if field.get("format") != "date-time":
-        return value if isinstance(value, str) else _json_text(value)
+def _coerced_time(value: Any) -> Any:
+    """Return a time as RFC 3339 text, None for one that is not set, or `_MISFIT`."""
+    if _is_zero(value) or (isinstance(value, str) and value.strip() in {"", "0"}):
+        return None
     try:
-        if isinstance(value, str):
-            parse(value)
-        elif (whole := whole_number(value)) is None:
-            return _MISFIT
-        else:
-            to_iso(whole)
+        time = parse_value(value) if isinstance(value, str) else whole_number(value)
+        return _MISFIT if time is None else to_iso(time)
     except ValueError:
         return _MISFIT
-    return value
+
+
+def _is_zero(value: Any) -> bool:
+    return whole_number(value) == 0
+
+
+def _coerced_text(value: Any, _: Mapping[str, Any]) -> Any:
+    return value if isinstance(value, str) else _json_text(value)
 
 
 def whole_number(value: Any) -> int | None:

@@ -1,13 +1,13 @@
 """The record path: the bytes of one answer → a page of records as they leave the tap.
 
-Field names and values stay as the API gives them, except that epoch milliseconds become RFC 3339
-text wherever the stream's schema says `format: date-time`. Integers of any size and decimals
-keep their digits.
+Field names and values stay as the API gives them, except that times become RFC 3339 text in UTC
+wherever the stream's schema says `format: date-time`. There 0 is null, for "not set", apart from
+the replication key. Integers of any size and decimals keep their digits.
 
 There are two ways, and both lead to the same messages:
 
     the fast one    bytes ─► typed records (`typed`) ─► times ─► RECORD messages as bytes
-    the slow one    bytes ─► dicts ─► `coercion` ─► times ─► dicts, for the SDK
+    the slow one    bytes ─► dicts ─► `coercion`, times too ─► dicts, for the SDK
 
 The fast one takes a whole page or none of it. A page with anything unusual in it (an undeclared
 field, a value of another type, a number too large, bytes that are no UTF-8) goes the slow way.
@@ -29,7 +29,7 @@ from tap_gainsight_px.errors import TooLargeError
 from tap_gainsight_px.records.coercion import Coercion, whole_number
 from tap_gainsight_px.records.page import Lines, Page
 from tap_gainsight_px.records.typed import RecordType
-from tap_gainsight_px.timestamps import parse, to_iso
+from tap_gainsight_px.timestamps import parse_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,12 +72,18 @@ class PageDecoder:
         """
         self._spec = spec
         self._declared = frozenset(schema.get("properties", {}))
-        self._times = _time_fields(schema)
-        self._coercion = Coercion(spec.name, schema, drop_unknown=drop_unknown)
+        self._coercion = Coercion(
+            spec.name, schema, drop_unknown=drop_unknown, replication_key=spec.replication_key
+        )
         self._type: RecordType | None = None
         plain = not (spec.event_name or spec.row_id_of or spec.parent) and spec.records_key
         if plain and message_format is not None:
-            self._type = RecordType(schema, message_format, records_key=spec.records_key)
+            self._type = RecordType(
+                schema,
+                message_format,
+                records_key=spec.records_key,
+                replication_key=spec.replication_key,
+            )
 
     def __call__(self, body: bytes, context_fields: Mapping[str, Any] | None = None) -> Page:
         """Decode one answer.
@@ -196,7 +202,6 @@ class PageDecoder:
         if spec.event_name is not None:
             lift_attributes(record)
         self._coercion.coerce(record)
-        _rewrite_times(record, self._times)
         for name, value in context_fields.items():
             if record.get(name) is None:
                 record[name] = value
@@ -258,42 +263,10 @@ def _number_or_text(text: str) -> int | Decimal | str:
 
 
 def _to_ms(value: Any) -> int | None:
-    """Read a replication value: epoch milliseconds, or text in ISO-8601."""
+    """Read a replication value: epoch milliseconds, or the text of a date."""
     if not isinstance(value, str):
         return whole_number(value)
     try:
-        return parse(value)
+        return parse_value(value)
     except ValueError:
         return None
-
-
-# Which fields of a record are times: None for one that is, else the fields inside it.
-_Times = dict[str, "_Times | None"]
-
-
-def _time_fields(schema: Mapping[str, Any]) -> _Times:
-    fields: _Times = {}
-    for name, field in schema.get("properties", {}).items():
-        inner = field.get("items", field)
-        if inner.get("format") == "date-time":
-            fields[name] = None
-        elif nested := _time_fields(inner):
-            fields[name] = nested
-    return fields
-
-
-def _rewrite_times(record: dict[str, Any], times: _Times) -> None:
-    for name, inner in times.items():
-        value = record.get(name)
-        if isinstance(value, list):
-            record[name] = [_rewritten(one, inner) for one in value]
-        elif value is not None:
-            record[name] = _rewritten(value, inner)
-
-
-def _rewritten(value: Any, inner: _Times | None) -> Any:
-    if inner is None:
-        return value if value is None or isinstance(value, str) else to_iso(int(value))
-    if isinstance(value, dict):
-        _rewrite_times(value, inner)
-    return value

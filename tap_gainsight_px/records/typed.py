@@ -56,7 +56,12 @@ class RecordType:
     """Decodes the records of one stream, and encodes them as RECORD messages."""
 
     def __init__(
-        self, schema: Mapping[str, Any], message_format: MessageFormat, *, records_key: str | None
+        self,
+        schema: Mapping[str, Any],
+        message_format: MessageFormat,
+        *,
+        records_key: str | None,
+        replication_key: str | None = None,
     ) -> None:
         """Make the type.
 
@@ -64,9 +69,12 @@ class RecordType:
             schema: JSON Schema of a record.
             message_format: What the messages look like.
             records_key: Field of the answer that holds the records.
+            replication_key: The one time of a record that is 1970 when it is 0.
         """
         fields = schema.get("properties", {})
-        record = _make_struct({name: fields[name] for name in fields if name != UNEXPECTED})
+        record = _make_struct(
+            {name: fields[name] for name in fields if name != UNEXPECTED}, replication_key
+        )
         answer = msgspec.defstruct(
             "Answer",
             [
@@ -138,14 +146,14 @@ class _Struct:
         self.fixes: list[Fix] = []
 
 
-def _make_struct(properties: Mapping[str, Any]) -> _Struct:
+def _make_struct(properties: Mapping[str, Any], replication_key: str | None = None) -> _Struct:
     made = _Struct()
     fields: list[tuple[str, Any, Any]] = []
     for number, (name, field) in enumerate(properties.items()):
         # JSON names need not be Python names, so the attributes are simply counted.
         attribute = f"f{number}"
         made.attributes[name] = attribute
-        kind, fix = _make_type(attribute, field)
+        kind, fix = _make_type(attribute, field, has_zero=name == replication_key)
         fields.append((attribute, kind, UNSET))
         if fix is not None:
             made.fixes.append(fix)
@@ -160,11 +168,19 @@ def _make_struct(properties: Mapping[str, Any]) -> _Struct:
     return made
 
 
-def _make_type(attribute: str, field: Mapping[str, Any]) -> tuple[Any, Fix | None]:
-    """Return the type of one field, and what is to be done with it after decoding."""
+def _make_type(
+    attribute: str, field: Mapping[str, Any], *, has_zero: bool
+) -> tuple[Any, Fix | None]:
+    """Return the type of one field, and what is to be done with it after decoding.
+
+    Args:
+        attribute: Where the type holds the field.
+        field: Its JSON Schema.
+        has_zero: Whether a time of 0 is 1970, and not "never".
+    """
     kind = declared_type(field)
     if field.get("format") == "date-time":
-        return _optional(int), _rewrite_times(attribute)
+        return _optional(int), _rewrite_times(attribute, has_zero=has_zero)
     if kind in _PYTHON_TYPES:
         return _optional(_PYTHON_TYPES[kind]), None
     if kind == "object" and field.get("properties"):
@@ -193,13 +209,16 @@ def _optional(kind: Any) -> Any:
     return kind | UnsetType | None
 
 
-def _rewrite_times(attribute: str) -> Fix:
+def _rewrite_times(attribute: str, *, has_zero: bool) -> Fix:
     get = attrgetter(attribute)
+    zero = to_iso(0) if has_zero else None
 
     def fix(records: list[Any]) -> None:
         for record, time in zip(records, list(map(get, records)), strict=True):
-            if time is not None and time is not UNSET:
+            if time:  # neither null nor `UNSET`
                 setattr(record, attribute, to_iso(time))
+            elif time == 0:
+                setattr(record, attribute, zero)
 
     return fix
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tap_gainsight_px.catalog.schemas import UNEXPECTED, with_unexpected
 from tap_gainsight_px.records.coercion import Coercion
+from tap_gainsight_px.timestamps import parse, to_iso
 
 SCHEMA: dict[str, Any] = with_unexpected(
     {
@@ -32,6 +33,7 @@ SCHEMA: dict[str, Any] = with_unexpected(
         },
     }
 )
+NOT_SET = (0, "0", "", " ")
 NAMES = [name for name in SCHEMA["properties"] if name != UNEXPECTED]
 
 values: st.SearchStrategy[Any] = st.recursive(
@@ -57,18 +59,23 @@ def coerce(record: dict[str, Any], *, drop_unknown: bool = False) -> dict[str, A
 def test_a_coerced_record_fits_its_schema(record: dict[str, Any]) -> None:
     """What leaves the tap passes the validation of any target."""
     coerced = coerce(record)
-    # Times are still numbers here: rewriting them comes next.
-    coerced.pop("time", None)
     jsonschema.validate(coerced, SCHEMA)
+    time = coerced.get("time")
+    assert time is None or to_iso(parse(time)) == time
 
 
 @given(record=records)
 def test_no_value_disappears(record: dict[str, Any]) -> None:
-    """Each value is still in its field, as text or number of the same digits, or set apart."""
+    """Each value is still in its field, as text or number of the same digits, or set apart.
+
+    A date that is not set has none: 0, "0" and the empty text.
+    """
     before = dict(record)
     coerced = coerce(record)
     for name, value in before.items():
-        if value is not None and coerced[name] is None:
+        if name == "time" and not isinstance(value, bool) and value in NOT_SET:
+            assert coerced[name] is None
+        elif value is not None and coerced[name] is None:
             assert coerced[UNEXPECTED][name] is value
 
 
@@ -91,6 +98,14 @@ def test_mending_twice_changes_nothing(record: dict[str, Any]) -> None:
         ("whole", Decimal("5.0"), 5),
         ("number", "1.50", Decimal("1.50")),
         ("flag", "TRUE", True),
+        ("time", 1_706_699_096_789, "2024-01-31T11:04:56.789Z"),
+        ("time", Decimal("1706699096789.0"), "2024-01-31T11:04:56.789Z"),
+        ("time", "1706702400000", "2024-01-31T12:00:00.000Z"),
+        ("time", "2024-01-31T12:34:56+05:30", "2024-01-31T07:04:56.000Z"),
+        ("time", "2024-01-31 12:34:56 UTC", "2024-01-31T12:34:56.000Z"),
+        ("time", Decimal("0.0"), None),
+        ("time", "0", None),
+        ("time", " ", None),
         ("texts", "one", ["one"]),
         ("texts", [1, None], ["1", None]),
         ("place", {"zip": 22081}, {"zip": "22081"}),
@@ -122,6 +137,12 @@ def test_what_can_be_converted_without_loss_is(name: str, value: Any, coerced: A
         ("flag", "yes"),
         ("time", "yesterday"),
         ("time", 10**18),
+        ("time", "0001-01-01T00:00:00+01:00"),
+        ("time", "9999-12-31T23:59:59-05:00"),
+        ("time", "01/02/2024"),
+        ("time", "1706699096"),
+        ("time", "2024"),
+        ("time", False),
         ("time", True),
         ("free", "none"),
         ("place", ["x"]),
@@ -130,6 +151,15 @@ def test_what_can_be_converted_without_loss_is(name: str, value: Any, coerced: A
 def test_what_cannot_be_converted_is_set_apart(name: str, value: Any) -> None:
     """The field is null and the value stands under its name in `_unexpected`."""
     assert coerce({name: value}) == {name: None, UNEXPECTED: {name: value}}
+
+
+@pytest.mark.parametrize("zero", [0, Decimal("0.0")])
+def test_zero_is_a_time_in_the_replication_key_alone(zero: Any) -> None:
+    """An event says when it was, and the epoch is a time; elsewhere 0 is "never"."""
+    record = {"time": zero}
+    Coercion("a_stream", SCHEMA, replication_key="time").coerce(record)
+    assert record == {"time": "1970-01-01T00:00:00.000Z"}
+    assert coerce({"time": zero}) == {"time": None}
 
 
 def test_a_value_inside_an_object_is_set_apart_under_its_full_name() -> None:

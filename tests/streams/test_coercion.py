@@ -145,7 +145,7 @@ def test_a_value_that_can_be_one_of_the_declared_type_becomes_one(*, by_sdk: boo
             "title": "1.10",
             "location": {"postalCode": "80331", "coordinates": {"latitude": Decimal("48.10")}},
             "channelMetricList": [{"channel": 2}],
-            "createDate": "2024-01-31T00:00:00Z",
+            "createDate": "2024-01-31T00:00:00.000Z",
         }
     )
     assert "_unexpected" not in record

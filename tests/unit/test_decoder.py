@@ -103,6 +103,39 @@ def test_dates_become_text_and_the_rest_stays_as_it_is(fast: bool) -> None:  # n
 
 
 @both_ways
+@pytest.mark.parametrize("zero", ["0", "0.0", "-0", '"0"', '""', "null"])
+def test_a_date_that_is_not_set_is_null(fast: bool, zero: str) -> None:  # noqa: FBT001
+    """PX sends 0 or an empty text for "never", and 1970 would be a lie."""
+    body = f'{{"events":[{{"id":"1","place":{{"since":{zero},"city":"Turku"}}}}]}}'
+    assert records_of(decode(body, fast=fast)) == [
+        {"id": "1", "place": {"since": None, "city": "Turku"}}
+    ]
+
+
+@both_ways
+@pytest.mark.parametrize("zero", ["0", "0.0"])
+def test_zero_in_the_replication_key_is_the_epoch(fast: bool, zero: str) -> None:  # noqa: FBT001
+    """An event has a time, and a filter finds it there."""
+    page = decode(f'{{"events":[{{"id":"1","date":{zero}}}]}}', fast=fast)
+    assert page.rows[0][0] == 0
+    assert records_of(page) == [{"id": "1", "date": "1970-01-01T00:00:00.000Z"}]
+
+
+@both_ways
+def test_dates_of_text_are_utc_of_one_width(fast: bool) -> None:  # noqa: FBT001
+    """A loader's column without time zone would drop the offset and keep the hour."""
+    record = {"id": "1", "date": "2024-02-29 17:30:00.123+05:30", "place": {"since": "2024-02-29"}}
+    page = decode(answer(record), fast=fast)
+    assert page.rows[0][0] == NOON
+    (found,) = records_of(page)
+    assert found == {
+        "id": "1",
+        "date": NOON_TEXT,
+        "place": {"since": "2024-02-29T00:00:00.000Z"},
+    }
+
+
+@both_ways
 def test_a_page_has_its_records_in_the_order_of_dates(fast: bool) -> None:  # noqa: FBT001
     """The API may give the newest first, and many at the same moment."""
     dates = {"a": NOON + 1, "b": NOON, "c": NOON + 2, "d": NOON}

@@ -66,6 +66,8 @@ def test_a_key_is_all_that_is_needed() -> None:
         ({"api_url": "  "}, "api_url must be an address like https://"),
         ({"api_url": "https://px.test:port"}, "api_url is no address: Port could not be cast"),
         ({"api_url": "https://[::1"}, "api_url is no address: Invalid IPv6 URL"),
+        ({"start_date": "0001-01-01T00:00:00+01:00"}, "is not a time between the years 1 and"),
+        ({"end_date": "9999-12-31T23:59:59-05:00"}, "is not a time between the years 1 and"),
         ({"start_date": ""}, "start_date: '' is not an ISO-8601 date"),
         ({"api_key": "  "}, "api_key is empty"),
         ({"api_key": "clé"}, "api_key holds characters"),

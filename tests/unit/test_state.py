@@ -91,7 +91,21 @@ def test_the_bookmark_of_another_field_does_not_count() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "soon", "12:00", True, [], {}, 10**30, "9" * 30, float("inf"), float("nan"), "²"],
+    [
+        "",
+        "soon",
+        "12:00",
+        True,
+        [],
+        {},
+        10**30,
+        "9" * 30,
+        float("inf"),
+        float("nan"),
+        "²",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-05:00",
+    ],
     ids=repr,
 )
 def test_what_is_no_time_is_refused_by_name_and_value(value: object) -> None:
