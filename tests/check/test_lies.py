@@ -82,6 +82,14 @@ def test_events_whose_filter_does_nothing() -> None:
     assert "1. ISO text ignored, epoch milliseconds ignored: session_events" in found.text
 
 
+def test_events_whose_every_filter_is_refused() -> None:
+    """It is one problem, told once, with the dates."""
+    refused = {"fault": "bad_request", "path": "/v1/events/session", "times": None}
+    found = checked({"rules": [refused]}, "users", "session_events")
+    assert found.says("date_form", "problem", "ISO text refused, epoch milliseconds refused")
+    assert len(found.report.problems) == 1
+
+
 @pytest.mark.parametrize("status", ["refused", "ignored"])
 @pytest.mark.parametrize("sort", ["honoured", "refused", "ignored"])
 def test_a_filter_on_last_modified_date_that_does_not_work(status: str, sort: str) -> None:

@@ -58,6 +58,8 @@ def test_every_stream_is_asked_about_or_named_as_not_asked() -> None:
     unasked = next(one["details"]["not_asked"] for one in told if one["level"] == "unknown")
     assert sorted([*readable, *unasked]) == sorted(ALL)
     assert all(name in found.text for name in unasked)
+    # However many streams there are, some requests are left for what concerns all of them.
+    assert found.levels("error_shape") == found.levels("oldest_event") == {"ok"}
 
 
 def test_a_small_catalog_is_asked_about_as_a_whole() -> None:
