@@ -133,7 +133,7 @@ def _sample_events(spec: StreamSpec, run: Run) -> list[dict[str, Any]]:
     # As they are in PX, with their attributes in one field.
     reader = make_reader(spec, PageDecoder(replace(spec, event_name=None), {}), run)
     end = run.settings.run_start
-    rows = reader.sample(Window(end - _SAMPLE_DAYS * DAY, end), spec.time_range.time_formats[0])
+    rows = reader.sample(Window(end - _SAMPLE_DAYS * DAY, end))
     records = [record for _, _, record in rows if isinstance(record, dict)]
     found = [record for record in records if record.get("eventName") == spec.event_name]
     if not found:

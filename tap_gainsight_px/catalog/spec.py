@@ -75,8 +75,8 @@ class TimeRange:
     Attributes:
         field: The record's field that the range is about.
         params: Which parameters ask for it.
-        time_formats: How the times are written in a filter. With more than one, the tap tries
-            which one works.
+        time_formats: How the times may be written in a filter, the one that is documented or
+            known to work first. The tap tries the next one where it does not.
         max_days: Longest range that one call may ask for; None for no limit.
         documented: Whether the API documents the field as filterable. If not, the tap verifies
             that the filter works before it relies on it.
@@ -91,7 +91,7 @@ class TimeRange:
 
     field: str
     params: RangeParams = RangeParams.FILTER
-    time_formats: tuple[TimeFormat, ...] = (TimeFormat.ISO,)
+    time_formats: tuple[TimeFormat, ...] = (TimeFormat.ISO, TimeFormat.EPOCH_MS)
     max_days: int | None = MAX_RANGE_DAYS
     documented: bool = True
     records_change: bool = False

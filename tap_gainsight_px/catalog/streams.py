@@ -33,7 +33,6 @@ def _entity(name: str, path: str, primary_key: str, attributes_path: str) -> Str
         # out which way of writing the time the API understands, if any.
         time_range=TimeRange(
             "lastModifiedDate",
-            time_formats=(TimeFormat.ISO, TimeFormat.EPOCH_MS),
             max_days=None,
             documented=False,
             records_change=True,
@@ -49,7 +48,7 @@ def _events(
     records_key: str,
     *,
     params: RangeParams = RangeParams.FILTER,
-    time_format: TimeFormat = TimeFormat.ISO,
+    time_formats: tuple[TimeFormat, ...] = (TimeFormat.ISO, TimeFormat.EPOCH_MS),
 ) -> StreamSpec:
     return StreamSpec(
         name=name,
@@ -59,7 +58,7 @@ def _events(
         page_size_max=1_000,
         primary_keys=("eventId",),
         replication_key="date",
-        time_range=TimeRange("date", params=params, time_formats=(time_format,)),
+        time_range=TimeRange("date", params=params, time_formats=time_formats),
     )
 
 
@@ -131,7 +130,10 @@ STREAMS: tuple[StreamSpec, ...] = check_table(
         _events("session_events", "/v1/events/session", "sessionInitializedEvents"),
         # The one call whose description says that the date of its filter is in epoch milliseconds.
         _events(
-            "survey_responses", "/v1/survey/responses", "results", time_format=TimeFormat.EPOCH_MS
+            "survey_responses",
+            "/v1/survey/responses",
+            "results",
+            time_formats=(TimeFormat.EPOCH_MS, TimeFormat.ISO),
         ),
         _listing("engagements", "/v1/engagement", "engagements", 500),
         _listing("engagements_extended", "/v1/engagement/extended", "engagements", 500),

@@ -16,6 +16,7 @@ from tap_gainsight_px.reading.full_reader import FullReader
 from tap_gainsight_px.reading.ordered_pool import More
 from tap_gainsight_px.reading.page_source import range_params
 from tap_gainsight_px.reading.paginators import paginator_for
+from tap_gainsight_px.reading.sorted_reader import SortedReader
 from tap_gainsight_px.reading.windows import Window
 from tap_gainsight_px.records.page import Slice, has_key
 from tap_gainsight_px.timestamps import DAY, SECOND, floor_second, parse, to_iso_seconds
@@ -72,14 +73,7 @@ class EntityReader:
                 return Slice([], read_to=end, subject=self._name)
             time_format, reason = self._working_format(sample)
             if time_format is None:
-                logger.warning(
-                    "%s: %s; reading all %s records%s",
-                    self._name,
-                    reason,
-                    "" if sample.total_hits is None else sample.total_hits,
-                    "" if start is None else f" for those changed since {to_iso_seconds(start)}",
-                )
-                return More([self._read_all(lambda row: _changed(row, start), end)])
+                return self._without_filter(sample, start, end, reason)
             jobs = self._windows(start, end, time_format, ends_now=ends_now)
             if self._has_undated(time_format, sample):
                 logger.info(
@@ -92,6 +86,29 @@ class EntityReader:
         except TapError as error:
             error.during(self._name)
             raise
+
+    def _without_filter(
+        self, sample: Page, start: int | None, end: int, reason: str
+    ) -> More[Slice]:
+        """Read what has changed by its order where that can be verified, else read all."""
+        all_records = self._read_all(lambda row: _changed(row, start), end)
+        if start is not None and sample.rows and all(map(_is_known, sample.rows)):
+            logger.warning(
+                "%s: %s; reading it sorted, newest first, down to %s",
+                self._name,
+                reason,
+                to_iso_seconds(start),
+            )
+            field = self._filter.field
+            return More([SortedReader(self._reader, field, start, end, all_records).job])
+        logger.warning(
+            "%s: %s; reading all %s records%s",
+            self._name,
+            reason,
+            "" if sample.total_hits is None else sample.total_hits,
+            "" if start is None else f" for those changed since {to_iso_seconds(start)}",
+        )
+        return More([all_records])
 
     def _get(self, params: Params) -> Page:
         return self._reader.source.page(params)

@@ -32,7 +32,8 @@ class PageRequest:
 
     spec: StreamSpec
     window: Window | None = None
-    time_format: TimeFormat = TimeFormat.ISO
+    time_format: TimeFormat | None = None
+    """How times are written in a filter; None where the reader finds it out."""
     parent: str | None = None
     split_from: int | float = math.inf
     """How many records the window held that this one is a part of."""
@@ -86,7 +87,7 @@ class PageRequest:
 
 
 def range_params(
-    time_range: TimeRange | None, window: Window | None, time_format: TimeFormat
+    time_range: TimeRange | None, window: Window | None, time_format: TimeFormat | None
 ) -> dict[str, str | int]:
     """Return the parameters that ask for one window."""
     if time_range is None or window is None:
@@ -101,8 +102,8 @@ def range_params(
     return params
 
 
-def _write_time(milliseconds: int, time_format: TimeFormat) -> str:
-    return to_iso_seconds(milliseconds) if time_format is TimeFormat.ISO else str(milliseconds)
+def _write_time(milliseconds: int, time_format: TimeFormat | None) -> str:
+    return str(milliseconds) if time_format is TimeFormat.EPOCH_MS else to_iso_seconds(milliseconds)
 
 
 class PageSource:

@@ -96,10 +96,7 @@ def plan_jobs(
         start = None if bookmark is None else _resume_at(bookmark, None, run.settings)
         ends_now = end == run.settings.run_start
         return [EntityReader(reader, time_range).job(start, end, ends_now=ends_now)]
-    time_format = time_range.time_formats[0]
-    return [
-        reader.job(one, time_format) for one in _ranges(spec, time_range, run.settings, bookmark)
-    ]
+    return [reader.job(one) for one in _ranges(spec, time_range, run.settings, bookmark)]
 
 
 def _parent_ids(parent: Parent, run: Run) -> ParentIds:

@@ -121,6 +121,7 @@ class PageDecoder:
             found = record_type.values(records, self._spec.replication_key)
             dates = [None if date is UNSET else date for date in found]
         known = [date for date in dates if date is not None]
+        newest_first = _is_newest_first(dates)
         if len(known) == len(records) and known != sorted(known):
             order = sorted(range(len(known)), key=known.__getitem__)
             dates, keys, records = ([some[at] for at in order] for some in (dates, keys, records))
@@ -130,6 +131,7 @@ class PageDecoder:
             total_hits=None if answer.total_hits is UNSET else answer.total_hits,
             scroll_id=answer.scroll_id or None,
             is_last=None if answer.is_last is UNSET else answer.is_last,
+            came_newest_first=newest_first,
         )
 
     # The slow way
@@ -153,6 +155,7 @@ class PageDecoder:
             message = f"it holds no list of records under {records_key!r}"
             raise ValueError(message)
         rows = [self._row(record, context_fields) for record in records]
+        newest_first = _is_newest_first([row[0] for row in rows])
         if all(row[0] is not None for row in rows):
             rows.sort(key=lambda row: row[0] or 0)
         scroll_id = answer.get("scrollId")
@@ -162,6 +165,7 @@ class PageDecoder:
             total_hits=total_hits,
             scroll_id=str(scroll_id) if scroll_id else None,
             is_last=is_last if isinstance(is_last, bool) else None,
+            came_newest_first=newest_first,
         )
 
     def _check_one(self, answer: Mapping[str, Any]) -> None:
@@ -230,6 +234,12 @@ def _check_size(body: bytes) -> None:
 
 def _weight(body: bytes) -> int:
     return body.count(b",") + 8 * body.count(b"{") + 2 * body.count(b"[")
+
+
+def _is_newest_first(dates: list[int | None]) -> bool:
+    """Whether no date is later than the one before it; one that is missing is in no order."""
+    known = [date for date in dates if date is not None]
+    return len(known) == len(dates) and known == sorted(known, reverse=True)
 
 
 def _digest(value: Any) -> str:

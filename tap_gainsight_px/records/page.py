@@ -76,6 +76,8 @@ class Page:
     """How many records the API says the whole scroll has."""
     scroll_id: str | None = None
     is_last: bool | None = None
+    came_newest_first: bool = False
+    """Whether each record had a date, none later than that of the record before it."""
 
 
 @dataclass(frozen=True)

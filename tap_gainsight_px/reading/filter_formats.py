@@ -1,0 +1,67 @@
+"""Which way of writing a time an endpoint understands in its `filter`: found out, not assumed.
+
+Each event endpoint is documented, or known, to take one form: ISO-8601 text or epoch milliseconds.
+Where PX refuses that with status 400, or answers with records from outside the range, the other
+form is tried, once for each stream and run.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tap_gainsight_px.catalog.spec import RangeParams, TimeFormat
+
+if TYPE_CHECKING:
+    from tap_gainsight_px.catalog.spec import StreamSpec
+    from tap_gainsight_px.reading.page_source import PageRequest
+
+logger = logging.getLogger(__name__)
+
+_NAMES = {TimeFormat.ISO: "ISO-8601 text", TimeFormat.EPOCH_MS: "epoch milliseconds"}
+
+
+class FilterFormats:
+    """The form that one stream's requests are written in. Threads share it."""
+
+    def __init__(self, spec: StreamSpec) -> None:
+        """Start with the form that the stream table names first."""
+        time_range = spec.time_range
+        uses_filter = time_range is not None and time_range.params is not RangeParams.RANGE
+        self._name = spec.name
+        self._left = list(time_range.time_formats) if time_range and uses_filter else []
+        self._lock = threading.Lock()
+
+    def applied(self, request: PageRequest) -> PageRequest:
+        """Return the request with times in the present form, unless it names one itself."""
+        with self._lock:
+            if request.time_format is not None or not self._left:
+                return request
+            return replace(request, time_format=self._left[0])
+
+    def give_up(self, time_format: TimeFormat | None, reason: str) -> bool:
+        """Take the next form, unless another thread already has.
+
+        Args:
+            time_format: The form that does not work.
+            reason: Why, for the log.
+
+        Returns:
+            Whether there is another form to try.
+        """
+        with self._lock:
+            if time_format is None or time_format not in self._left:
+                return bool(self._left) and time_format is not None
+            if len(self._left) == 1:
+                return False
+            self._left.remove(time_format)
+            logger.warning(
+                "%s: a filter with times as %s does not work (%s); trying %s",
+                self._name,
+                _NAMES[time_format],
+                reason,
+                _NAMES[self._left[0]],
+            )
+            return True
