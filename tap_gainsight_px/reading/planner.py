@@ -140,6 +140,7 @@ def make_reader(
         PageSource(spec, run.get, decode, page_size=page_size, scroll=run.scroll),
         window_max_records=run.settings.window_max_records,
         wait=run.cancellation.wait,
+        now=run.settings.run_start,
     )
 
 

@@ -34,7 +34,12 @@ class WindowReader:
     """Reads windows of one stream. Threads may share it."""
 
     def __init__(
-        self, source: PageSource, *, window_max_records: int, wait: Callable[[float], None]
+        self,
+        source: PageSource,
+        *,
+        window_max_records: int,
+        wait: Callable[[float], None],
+        now: int = 0,
     ) -> None:
         """Prepare for one stream.
 
@@ -42,13 +47,14 @@ class WindowReader:
             source: Reads the pages.
             window_max_records: A window that holds more is split.
             wait: Waits that many seconds before a window is read again.
+            now: The start of the run, epoch milliseconds.
         """
         self.source = source
         self.spec = source.spec
         self.page_size = source.page_size
         self._max_records = window_max_records
         self.wait = wait
-        self._formats = FilterFormats(source.spec)
+        self._formats = FilterFormats(source.spec, now)
 
     def job(
         self,

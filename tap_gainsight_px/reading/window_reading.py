@@ -18,7 +18,7 @@ from tap_gainsight_px.reading.completeness import Doubt, Ledger, other_page_size
 from tap_gainsight_px.reading.paginators import paginator_for
 from tap_gainsight_px.reading.window_rows import WindowRows
 from tap_gainsight_px.reading.windows import split
-from tap_gainsight_px.records.page import Slice
+from tap_gainsight_px.records.page import Slice, dates_and_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +104,8 @@ class WindowReading:
                 if not is_refused_filter(refused) or not self._try_other(refused.api_message):
                     raise
                 continue
+            if doubt is None and self._other_form_has_more():
+                continue
             if doubt is None or not self._begin_again(doubt, error):
                 break
         if doubt is not None and doubt.is_final:
@@ -113,8 +115,7 @@ class WindowReading:
 
     def _begin_again(self, doubt: Doubt, error: TapError | None) -> bool:
         if isinstance(error, RangeIgnoredError):
-            self._ledger.discard()  # nothing of this one is to be believed
-            self._rows = WindowRows()
+            self._discard()
             if self._ledger.readings > 1:
                 self._try_other(error.message)
         if not self._ledger.begin_again(doubt):
@@ -132,6 +133,36 @@ class WindowReading:
         )
         self.request = self._formats.applied(self._asked)
         return has_other
+
+    def _discard(self) -> None:
+        """Believe nothing of what has come."""
+        self._ledger.discard()
+        self._rows = WindowRows()
+
+    def _other_form_has_more(self) -> bool:
+        """Whether the filter was ignored: written in the other form it finds older records."""
+        if self._asked.time_format is not None:
+            return False
+        if self._formats.is_given_up(self.request.time_format):
+            self._discard()
+            self.request = self._formats.applied(self._asked)
+            return True
+        other = self._formats.other_to_check(self.request, self._rows.earliest)
+        if other is None:
+            return False
+        paginator = paginator_for(self._source.spec.paging, self._source.page_size)
+        try:
+            page = self._source.page({**other.params, **paginator.first()}, other)
+        except RefusedError as error:
+            if is_refused_filter(error):
+                return False
+            raise
+        dates, _ = dates_and_keys(page.rows)
+        has_more = max(page.total_hits or 0, len(dates)) > self.holds
+        if not has_more or not self._formats.is_older(dates):
+            return False
+        self._discard()
+        return self._try_other("it finds nothing from before the last day")
 
     def _read_once(self) -> list[PageRequest]:
         """Go from the first page to the last, or to the parts that the window is split into."""

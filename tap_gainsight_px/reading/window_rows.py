@@ -35,6 +35,11 @@ class WindowRows:
             self._earliest = first if self._earliest is None else min(self._earliest, first)
             self._latest = last if self._latest is None else max(self._latest, last)
 
+    @property
+    def earliest(self) -> int | None:
+        """The earliest date that has come, epoch milliseconds."""
+        return self._earliest
+
     def begin_again(self) -> None:
         """Begin another reading, and keep what the ones before have brought."""
         self._earlier = self._all
