@@ -206,7 +206,8 @@ class ShortfallError(TapError):
         super().__init__(
             f"{len(shortfalls)} stretch(es) could not be read whole: {'; '.join(shortfalls)}. "
             "All that arrived was written out and the bookmarks stay in front of the gaps: run "
-            "again, and ask Gainsight support about the time range if it stays like this"
+            "again, and ask Gainsight support about the time range if it stays like this. With "
+            "accept_missing_records the next run passes over it and notes it in STATE"
         )
 
 

@@ -157,6 +157,14 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         "report each once by name.",
     ),
     th.Property(
+        "accept_missing_records",
+        th.BooleanType,
+        default=False,
+        title="Accept missing records",
+        description="Let the bookmark pass records that PX counts but never gives, however often "
+        "it is asked. STATE notes each stretch, and every later run warns of it.",
+    ),
+    th.Property(
         "skip_forbidden_streams",
         th.BooleanType,
         default=False,
@@ -202,6 +210,7 @@ class Settings:
     retry_timeout_seconds: int
     custom_event_streams: tuple[str, ...]
     drop_unknown_fields: bool
+    accept_missing_records: bool
     skip_forbidden_streams: bool
     emit_activate_version_messages: bool
     user_agent: str
@@ -234,6 +243,7 @@ class Settings:
             retry_timeout_seconds=config["retry_timeout_seconds"],
             custom_event_streams=tuple(config["custom_event_streams"]),
             drop_unknown_fields=config["unknown_fields"] == "report",
+            accept_missing_records=config["accept_missing_records"],
             skip_forbidden_streams=config["skip_forbidden_streams"],
             emit_activate_version_messages=config["emit_activate_version_messages"],
             user_agent=(config.get("user_agent") or "").strip()

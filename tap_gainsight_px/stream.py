@@ -232,6 +232,7 @@ class PxStream(Stream):
             self._saving(run.pool.queue(plan_jobs(self.spec, run, decode, state))),
             version=self._stream_version,
             shortfalls=run.shortfalls,
+            accepts_missing=run.settings.accept_missing_records,
         )
 
     def _saving(self, slices: Generator[Slice, None, None]) -> Generator[Slice, None, None]:

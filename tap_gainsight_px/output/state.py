@@ -26,6 +26,9 @@ _VALUE = "replication_key_value"
 _POSITION = "read_up_to"
 _VERSION = "version"
 _INCOMPLETE = "incomplete"
+# Stretches with records that PX counts but never renders, accepted by the user.
+_GAPS = "gaps"
+_MOST_GAPS = 20
 
 # There may be a million parents, so not each of them is followed by a STATE.
 _POSITIONS_PER_STATE = 500
@@ -194,6 +197,19 @@ class StreamState:
         if not is_whole:
             self._entry[_INCOMPLETE] = True
         self._unsaved += 1
+        self.is_changed = True
+
+    @property
+    def gaps(self) -> list[dict[str, Any]]:
+        """What the user has accepted as missing: stretches of time, with how many records."""
+        gaps = self._entry.get(_GAPS)
+        return [gap for gap in gaps if isinstance(gap, dict)] if isinstance(gaps, list) else []
+
+    def note_gap(self, subject: str, missing: int) -> None:
+        """Note a stretch whose announced records never arrived, and that was passed over."""
+        gap = {"range": subject, "missing": missing, "accepted": to_iso(self._run_start)}
+        others = [one for one in self.gaps if one.get("range") != subject]
+        self._entry[_GAPS] = [*others, gap][-_MOST_GAPS:]
         self.is_changed = True
 
     def forget_position(self) -> None:

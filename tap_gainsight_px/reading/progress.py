@@ -37,6 +37,7 @@ class StreamProgress:
         *,
         version: int | None,
         shortfalls: list[str],
+        accepts_missing: bool = False,
     ) -> None:
         """Start before the first slice.
 
@@ -46,12 +47,14 @@ class StreamProgress:
             slices: What is read of it, in order.
             version: The version that a full table's records carry; None where they carry none.
             shortfalls: The run's lines about announced records that never arrived; added to.
+            accepts_missing: Whether the user wants to pass over such records.
         """
         self.spec = spec
         self.state = state
         self.slices = slices
         self.version = version
         self._shortfalls = shortfalls
+        self._accepts_missing = accepts_missing
         self._is_whole = True
         self._parents = ParentTally(spec, is_resumed=state.position is not None)
 
@@ -64,12 +67,7 @@ class StreamProgress:
         if slice_.answer is not None:
             self._parents.add(slice_.answer)
         if slice_.missing:
-            self._is_whole = False
-            line = f"{slice_.subject}: {slice_.missing} announced records never arrived"
-            self._shortfalls.append(line)
-            logger.error(
-                "%s; the bookmark stays in front of them and the next run reads them again", line
-            )
+            self._add_missing(slice_.subject, slice_.missing)
         if not slice_.is_confirmed:
             self._is_whole = False
             logger.warning(
@@ -82,6 +80,19 @@ class StreamProgress:
             self._parents.end_range(slice_.subject)
             if self._all_read:
                 self.state.move_bookmark(slice_.read_to)
+
+    def _add_missing(self, subject: str, missing: int) -> None:
+        """Tell of announced records that never arrived, and stop in front of them or pass on."""
+        line = f"{subject}: {missing} announced records never arrived"
+        if self._accepts_missing and self.state.is_incremental:
+            self.state.note_gap(subject, missing)
+            logger.warning("%s; accept_missing_records is set, so the bookmark passes them", line)
+            return
+        self._is_whole = False
+        self._shortfalls.append(line)
+        logger.error(
+            "%s; the bookmark stays in front of them and the next run reads them again", line
+        )
 
     @property
     def _all_read(self) -> bool:
@@ -98,6 +109,16 @@ class StreamProgress:
             TapError: Some or all parents could not be asked about.
         """
         self._parents.check_any_answered()
+        if gaps := self.state.gaps:
+            logger.warning(
+                "%s: STATE holds %d stretches of time with records that never arrived and were "
+                "accepted as missing (%d records; the last: %s). To have them read again, remove "
+                "`gaps` from the stream's bookmark and move the bookmark back",
+                self.spec.name,
+                len(gaps),
+                sum(gap["missing"] for gap in gaps if isinstance(gap.get("missing"), int)),
+                gaps[-1].get("range"),
+            )
         was_incomplete = self.state.was_incomplete
         # All parents were asked about, so there is nothing left to continue.
         self.state.forget_position()

@@ -248,6 +248,25 @@ def test_a_shortfall_is_told_and_read_again_by_the_next_run(
     assert again.error is None
 
 
+def test_a_record_that_is_never_rendered_can_be_passed_over_in_plain_sight(
+    sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By a setting: the bookmark moves on, STATE notes the gap, and each later run warns of it."""
+    sandbox.misbehave({"faults": {"total_hits_too_high": {"rate": 1, "by": 1}}})
+    given: Json = {"start_date": iso(START), "end_date": iso(START + 30 * DAY)}
+    refused = sync(sandbox, "custom_events", **given)
+    assert "accept_missing_records" in str(refused.error)
+    accepted = sync(sandbox, "custom_events", **given, accept_missing_records=True)
+    assert accepted.error is None
+    assert accepted.bookmarks("custom_events")[-1] == f"{iso(START + 30 * DAY)[:-1]}.000Z"
+    (gap, *_) = accepted.state["bookmarks"]["custom_events"]["gaps"]
+    assert gap["missing"] == 1
+    sandbox.misbehave()
+    later = sync(sandbox, "custom_events", state=accepted.state, start_date=iso(START))
+    assert later.error is None
+    assert "accepted as missing" in caplog.text
+
+
 def test_a_count_that_is_far_too_high_does_not_cut_the_time_into_seconds(
     sandbox: SandboxServer, catalog: Json
 ) -> None:
