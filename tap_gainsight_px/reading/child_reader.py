@@ -56,11 +56,7 @@ class ChildReader:
         return lambda: self._plan(ranges, after)
 
     def _plan(self, ranges: Sequence[Window] | None, after: str | None) -> More[Slice]:
-        try:
-            listing = self._parents.listing()
-        except TapError as error:
-            error.during(self._name)
-            raise
+        listing = self._parents.listing(self._name)
         ids = listing.ids
         if after is not None:
             ids = tuple(one for one in ids if one > after)

@@ -49,22 +49,26 @@ class ParentIds:
         self._lock = threading.Lock()
         self._listing: Listing | None = None
 
-    def listing(self) -> Listing:
+    def listing(self, child: str) -> Listing:
         """Return the ids. Whoever needs them while another thread reads them waits for it.
+
+        Args:
+            child: The stream they are for: the one that an error is about, because the user may
+                not have selected the parent.
 
         Raises:
             TapError: They could not be read. The next call tries again.
         """
         with self._lock:
             if self._listing is None:
-                self._listing = self._read()
+                self._listing = self._read(child)
             return self._listing
 
-    def _read(self) -> Listing:
+    def _read(self, child: str) -> Listing:
         """Read the parents page by page, and keep their ids only."""
         ids: set[str] = set()
         missing, is_confirmed = 0, True
-        reading = FullReader(self._reader, lambda _: True, None, needs_proof=True)
+        reading = FullReader(self._reader, lambda _: True, None, child, needs_proof=True)
         for slice_ in _run_here(reading.next_page):
             missing += slice_.missing
             is_confirmed = is_confirmed and slice_.is_confirmed
