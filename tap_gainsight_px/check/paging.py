@@ -73,11 +73,17 @@ def ask_two_pages(check: CheckContext, spec: StreamSpec, params: Params) -> Iter
     )
 
 
-def ask_largest_page(check: CheckContext, spec: StreamSpec) -> Iterator[Finding]:
-    """Ask for a page of the size that a sync asks for, and for a smaller one if it is refused."""
+def ask_largest_page(check: CheckContext, spec: StreamSpec, params: Params) -> Iterator[Finding]:
+    """Ask for a page of the size that a sync asks for, and for a smaller one if it is refused.
+
+    Args:
+        check: What to ask with.
+        spec: A stream that is read by scrolls.
+        params: Parameters besides the size of a page.
+    """
     most = min(spec.page_size_max or 1, check.settings.page_size)
     for size in sorted({most, most // 2, most // 10} - {0}, reverse=True):
-        answer, records = check.ask(spec, {"pageSize": size})
+        answer, records = check.ask(spec, {**params, "pageSize": size})
         if answer is None or not (answer.is_answered or answer.says_no):
             return
         if answer.says_no:

@@ -25,6 +25,7 @@ from tap_gainsight_px.timestamps import to_iso_seconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from tap_gainsight_px.api.transport import Params
     from tap_gainsight_px.catalog.spec import StreamSpec
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ CUSTOM = "custom"
 
 # Kept for the probes at the end while there are streams left to ask about.
 _RESERVED = 4
+_FOR_PAGES = 4
 
 
 def run_check(
@@ -138,14 +140,13 @@ def _ask_all(check: CheckContext) -> Iterator[Finding]:
     for spec in people:
         yield from dates.ask_people(check, spec)
     if people:
-        params = {"pageSize": check.page_size}
-        yield from paging.ask_two_pages(check, people[0], params)
-        yield from paging.ask_largest_page(check, people[0])
+        yield from _ask_pages(check, people[0], {})
+    reserved = _RESERVED if people else _RESERVED + _FOR_PAGES
     for spec in check.specs:
-        if check.asker.left > _RESERVED and spec not in people:
+        if check.asker.left > reserved and spec not in people:
             _ask_once(check, spec)
     if events and not people:
-        yield from _ask_scroll_of_events(check, events[0])
+        yield from _ask_pages_of_events(check, events[0])
     if events:
         with_records = [one for one in events if check.records.get(one.name)]
         yield from paging.ask_oldest(check, (with_records or events)[0])
@@ -154,12 +155,16 @@ def _ask_all(check: CheckContext) -> Iterator[Finding]:
         yield from manners.ask_error(check, paged[0])
 
 
-def _ask_scroll_of_events(check: CheckContext, spec: StreamSpec) -> Iterator[Finding]:
+def _ask_pages(check: CheckContext, spec: StreamSpec, params: Params) -> Iterator[Finding]:
+    yield from paging.ask_two_pages(check, spec, {**params, "pageSize": check.page_size})
+    yield from paging.ask_largest_page(check, spec, params)
+
+
+def _ask_pages_of_events(check: CheckContext, spec: StreamSpec) -> Iterator[Finding]:
     trial = check.trials.get(spec.name)
-    if trial is None or trial.working is None or spec.time_range is None:
-        return
-    window = range_params(spec.time_range, check.window, trial.working)
-    yield from paging.ask_two_pages(check, spec, {**window, "pageSize": check.page_size})
+    if trial is not None and trial.working is not None and spec.time_range is not None:
+        window = range_params(spec.time_range, check.window, trial.working)
+        yield from _ask_pages(check, spec, window)
 
 
 def _ask_once(check: CheckContext, spec: StreamSpec) -> None:

@@ -160,6 +160,21 @@ def test_a_largest_page_that_is_refused() -> None:
     assert found.report.exit_code == 1
 
 
+def test_pages_of_events_are_tried_where_there_are_no_people() -> None:
+    """Scroll and size of a page are found out with whatever is selected."""
+    found = checked({"scroll_ids": "fixed"}, "page_view_events")
+    assert found.says("scroll_id", "ok", "page_view_events: the scrollId stays the same")
+    assert found.says("largest_page", "ok", "page_view_events: a page of 1000 is accepted")
+
+
+@pytest.mark.parametrize("streams", [(), (*PEOPLE, *EVENTS)], ids=["default", "few"])
+def test_only_documented_parameters_are_sent(streams: tuple[str, ...]) -> None:
+    """A server that refuses what it does not know finds nothing to refuse."""
+    manners = {"unknown_parameters": "refused"}
+    found, strict = checked({}, *streams), checked(manners, *streams)
+    assert strict.json == found.json
+
+
 def test_a_page_that_is_shorter_than_asked_for() -> None:
     """PX may accept a size and give fewer: the tap reads on."""
     cut = {"fault": "lost_records", "path": "/v1/users", "nth": 5, "count": 50}
