@@ -168,7 +168,7 @@ def _filter_findings(spec: StreamSpec, trial: Trial, sort: Result) -> Iterator[F
     advice = ""
     if bad:
         how = "the newest first, by sort" if sort is Result.WORKS else "all of them"
-        advice = f"The tap finds this out: each sync reads {how}"
+        advice = f"The tap finds this out: each later sync reads {how}"
     yield Finding(
         "last_modified_filter",
         level,
