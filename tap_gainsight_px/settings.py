@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from singer_sdk import typing as th
 from singer_sdk.helpers._packaging import get_package_version
 
-from tap_gainsight_px.catalog.spec import MAX_RANGE_DAYS
-from tap_gainsight_px.timestamps import DAY, floor_second, parse
+from tap_gainsight_px.catalog.spec import HISTORY_DAYS, MAX_RANGE_DAYS
+from tap_gainsight_px.timestamps import DAY, EARLIEST, floor_second, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,7 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         th.DateTimeType,
         title="Start date",
         description="Earliest event of a first sync, inclusive, UTC unless it has an offset. "
-        f"Default: {MAX_RANGE_DAYS} days before the end.",
+        "Default: all that PX keeps, 36 months before the end.",
     ),
     th.Property(
         "end_date",
@@ -262,7 +262,7 @@ def sync_range(start_date: str | None, end_date: str | None, run_start: int) -> 
     """Return the start (inclusive) and end (exclusive) of a sync, epoch milliseconds.
 
     Args:
-        start_date: The setting; None for as far back as one call of the API can reach.
+        start_date: The setting; None for as far back as PX keeps events.
         end_date: The setting; None for the start of the run, which it never passes.
         run_start: When this run began, epoch milliseconds.
 
@@ -271,7 +271,8 @@ def sync_range(start_date: str | None, end_date: str | None, run_start: int) -> 
     """
     now = floor_second(run_start)
     end = now if end_date is None else min(floor_second(parse(end_date)), now)
-    start = end - MAX_RANGE_DAYS * DAY if start_date is None else parse(start_date)
+    oldest = max(end - HISTORY_DAYS * DAY, EARLIEST)
+    start = oldest if start_date is None else parse(start_date)
     return floor_second(start), end
 
 

@@ -30,6 +30,9 @@ MAX_RANGE_DAYS = 190
 """Longest range of one call for events, in days: a wider one is refused ("Exceeded date range
 190days"), and without a range PX gives the last day only. Source: the API's description."""
 
+HISTORY_DAYS = 1_096
+"""How long PX keeps events, in days: 36 months, with a leap day. Source: Gainsight's support."""
+
 
 class Paging(enum.Enum):
     """How an endpoint leads from one page to the next."""

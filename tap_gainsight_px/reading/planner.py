@@ -17,7 +17,7 @@ from tap_gainsight_px.reading.parent_ids import ParentIds
 from tap_gainsight_px.reading.window_reader import WindowReader
 from tap_gainsight_px.reading.windows import Window, incremental_windows
 from tap_gainsight_px.records.decoder import PageDecoder
-from tap_gainsight_px.timestamps import EARLIEST, floor_second, to_iso
+from tap_gainsight_px.timestamps import EARLIEST, floor_second, to_iso, to_iso_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -86,15 +86,18 @@ def plan_jobs(
         after = state.position if ranges is None else None
         return [ChildReader(reader, _parent_ids(spec.parent, run), spec.parent).job(ranges, after)]
     if time_range is None:
+        logger.info("%s: reading all", spec.name)
         return [reader.job(None, needs_proof=deletes)]
     if time_range.full_table_is_whole and not state.is_incremental:
         # What is not in a full table will be deleted by the loader. So it is read in one scroll,
         # which shows one moment: between windows, somebody could slip from one to another.
+        logger.info("%s: reading all (full table)", spec.name)
         return [FullReader(reader, lambda _: True, None, needs_proof=deletes).next_page]
     if time_range.full_table_is_whole:
         end = run.settings.end
         start = None if bookmark is None else _resume_at(bookmark, None, run.settings)
         ends_now = end == run.settings.run_start
+        _log_range(spec, run.settings, bookmark, start)
         return [EntityReader(reader, time_range).job(start, end, ends_now=ends_now)]
     return [reader.job(one) for one in _ranges(spec, time_range, run.settings, bookmark)]
 
@@ -159,14 +162,37 @@ def _ranges(
     ranges = incremental_windows(
         time_range, start, end, widest=settings.window, is_first_sync=is_first_sync
     )
-    logger.info(
-        "%s: reading from %s to %s (windows: %d)",
-        spec.name,
-        to_iso(start),
-        to_iso(end),
-        len(ranges),
-    )
+    _log_range(spec, settings, bookmark, start, windows=len(ranges))
     return ranges
+
+
+def _log_range(
+    spec: StreamSpec,
+    settings: Settings,
+    bookmark: int | None,
+    start: int | None,
+    windows: int | None = None,
+) -> None:
+    """Say what one stream reads and why: the user has chosen a part of it only."""
+    if start is None:
+        begin = "the beginning (first sync: all there are)"
+    elif bookmark is not None:
+        is_bounded = start > floor_second(max(bookmark - settings.lookback, EARLIEST))
+        why = f"the bookmark {to_iso(bookmark)} minus lookback_seconds"
+        begin = f"{to_iso_seconds(start)} ({'start_date' if is_bounded else why})"
+    elif settings.given_start is not None:
+        begin = f"{to_iso_seconds(start)} (start_date)"
+    else:
+        begin = f"{to_iso_seconds(start)} (first sync: all that PX keeps, 36 months)"
+    is_now = settings.end == settings.run_start
+    logger.info(
+        "%s: reading from %s to %s (%s)%s",
+        spec.name,
+        begin,
+        to_iso_seconds(settings.end),
+        "now" if is_now else "end_date",
+        "" if windows is None else f", windows: {windows}",
+    )
 
 
 def _resume_at(bookmark: int, given_start: int | None, settings: Settings) -> int:

@@ -138,8 +138,8 @@ def test_the_end_is_never_later_than_the_start_of_the_run() -> None:
     assert read(end_date="2030-01-01").end == parse("2026-03-01T12:00:00Z")
 
 
-def test_without_a_start_the_range_goes_back_from_its_end() -> None:
-    """An end in the past alone is a whole range too."""
-    settings = read(end_date="2020-01-01")
-    assert settings.end - settings.start == 190 * DAY
+def test_without_a_start_the_range_is_all_that_px_keeps() -> None:
+    """36 months, whose days are never fewer than those; an end in the past is a range too."""
+    settings = read(end_date="2021-01-01")
+    assert settings.start == parse("2018-01-01")
     assert settings.given_start is None
