@@ -213,7 +213,7 @@ class PxStream(Stream):
             self.name,
             self.stream_state,
             replication_key=self.spec.replication_key if self._is_incremental else None,
-            run_start=run.settings.run_start,
+            clock=run.clock,
         )
         self._save(state)
         time_range = self.spec.time_range

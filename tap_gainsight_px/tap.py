@@ -36,6 +36,7 @@ from tap_gainsight_px.reading.ordered_pool import OrderedPool
 from tap_gainsight_px.reading.planner import Run, shared_paths
 from tap_gainsight_px.records.page import Slice
 from tap_gainsight_px.redaction import hide, hide_address
+from tap_gainsight_px.run_clock import RunClock
 from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings
 from tap_gainsight_px.stream import PxStream
 from tap_gainsight_px.stream_maps import definition_errors, watch_expressions
@@ -67,7 +68,8 @@ class TapGainsightPx(Tap):
         """Check the configuration and the STATE before the first request.
 
         Args:
-            clock: Tells the time in epoch milliseconds; a run ends where it says the run began.
+            clock: This host's clock, epoch milliseconds. A run ends where it says that the run
+                began, or where PX says so, if that is earlier.
             kwargs: What the SDK's own taps take.
 
         Raises:
@@ -147,7 +149,12 @@ class TapGainsightPx(Tap):
         rate_limit = RateLimit(
             settings.requests_per_second, clock=time.monotonic, wait=self._cancellation.wait
         )
-        return Transport(settings, rate_limit, self._cancellation.wait)
+        wait = self._cancellation.wait
+        return Transport(settings, rate_limit, wait, run_clock=self._run_clock)
+
+    @cached_property
+    def _run_clock(self) -> RunClock:
+        return RunClock(self._clock, self._settings.run_start)
 
     @cached_property
     def _run(self) -> Run:
@@ -168,6 +175,7 @@ class TapGainsightPx(Tap):
             pool,
             self._cancellation,
             self._specs,
+            self._run_clock,
             scroll=transport.scrolls.scroll,
         )
 

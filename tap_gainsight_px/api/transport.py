@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tap_gainsight_px.api.rate_limit import RateLimit
+    from tap_gainsight_px.run_clock import RunClock
     from tap_gainsight_px.settings import Settings
 
 T = TypeVar("T")
@@ -56,6 +57,7 @@ class Transport:
         wait: Callable[[float], None],
         *,
         clock: Callable[[], float] = time.monotonic,
+        run_clock: RunClock | None = None,
     ) -> None:
         """Open no connection yet.
 
@@ -64,6 +66,7 @@ class Transport:
             rate_limit: Asked before every request.
             wait: Waits that many seconds between tries; may raise to end them.
             clock: Seconds on a clock that never goes back.
+            run_clock: Told the `Date` of each answer.
         """
         hide(settings.api_key)
         for proxy in getproxies().values():
@@ -72,6 +75,7 @@ class Transport:
         self._rate_limit = rate_limit
         self._wait = wait
         self._clock = clock
+        self._run_clock = run_clock
         self._local = threading.local()
         self._lock = threading.Lock()
         self._sent = 0
@@ -134,9 +138,14 @@ class Transport:
         granted_at = self._rate_limit.acquire()
         self._wait(0)  # a run that is to end sends nothing more
         self._count()
+        run_clock = self._run_clock
+        sent_at = run_clock.now() if run_clock else 0
         try:
             status, headers, body = self._connection().get(path, params)
             check_status(path, status, headers, body, in_scroll="scrollId" in params)
+            if run_clock:
+                # Before anybody has the answer: what it holds was there at that time.
+                run_clock.note(headers.get("Date"), sent_at)
             self._rate_limit.note_success()
             return decoded(path, status, body, decode)
         except RateLimitedError as error:

@@ -1,10 +1,10 @@
 """The STATE of one stream: bookmark, position and version are read, moved and bounded here.
 
 An incremental stream has a bookmark: all records before it have been written out. It never moves
-back and never past the start of the run. A full table that is read parent by parent has a
-position instead, for the run that goes on after an interruption, and the version that its records
-carry. Knows nothing of the Singer SDK: it works on the dict that stands under the stream's name
-in the bookmarks of STATE.
+back and never past the start of the run, by this host's clock or PX's. A full table that is read
+parent by parent has a position instead, for the run that goes on after an interruption, and the
+version that its records carry. Knows nothing of the Singer SDK: it works on the dict that stands
+under the stream's name in the bookmarks of STATE.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from tap_gainsight_px.timestamps import parse, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tap_gainsight_px.run_clock import RunClock
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +107,7 @@ class StreamState:
         entry: dict[str, Any],
         *,
         replication_key: str | None,
-        run_start: int,
+        clock: RunClock,
     ) -> None:
         """Read what an earlier run left.
 
@@ -116,14 +118,15 @@ class StreamState:
             stream_name: Name of the stream, for messages.
             entry: The stream's own part of STATE; changed in place.
             replication_key: Field that an incremental sync goes by; None for a full table.
-            run_start: When this run began, epoch milliseconds.
+            clock: Bounds what this run may claim to have read.
 
         Raises:
             StateError: The bookmark is not a time.
         """
         self._entry = entry
         self._replication_key = replication_key
-        self._run_start = run_start
+        self._clock = clock
+        self._stream_name = stream_name
         self._unsaved = 0
         self.is_changed = False
         """Whether something has changed since `saved` was called."""
@@ -131,14 +134,21 @@ class StreamState:
         """All records before this time (epoch milliseconds) have been written out."""
         if replication_key is not None:
             self.bookmark = read_bookmark(stream_name, entry, replication_key)
-        if self.bookmark is not None and self.bookmark > run_start:
-            logger.warning(
-                "%s: the bookmark %s lies in the future; starting from now",
-                stream_name,
-                to_iso(self.bookmark),
-            )
-            self.bookmark = None
-            self.move_bookmark(run_start)
+        if self._take_back():
+            self.move_bookmark(clock.px_now)
+
+    def _take_back(self) -> bool:
+        """Give up a bookmark in the future, with a warning. PX may tell its time only later on."""
+        if self.bookmark is None or not self._clock.is_future(self.bookmark):
+            return False
+        logger.warning(
+            "%s: the bookmark %s lies in the future; starting from now (%s)",
+            self._stream_name,
+            to_iso(self.bookmark),
+            to_iso(self._clock.px_now),
+        )
+        self.bookmark = None
+        return True
 
     @property
     def is_incremental(self) -> bool:
@@ -156,10 +166,11 @@ class StreamState:
         self._unsaved = 0
 
     def move_bookmark(self, read_to: int) -> None:
-        """Move the bookmark to `read_to` (epoch ms), but not back and not past the run's start."""
+        """Move the bookmark to `read_to` (epoch ms), but not back and not past the run's end."""
         if not self.is_incremental:
             return
-        read_to = min(read_to, self._run_start)
+        self._take_back()
+        read_to = min(read_to, self._clock.end)
         self.bookmark = read_to if self.bookmark is None else max(read_to, self.bookmark)
         self._entry[_KEY] = self._replication_key
         self._entry[_VALUE] = to_iso(self.bookmark)
@@ -175,7 +186,7 @@ class StreamState:
     def version(self) -> int:
         """The version of a full table: that of the interrupted run, or this run's own."""
         interrupted = self._entry.get(_VERSION) if self.position is not None else None
-        return interrupted or self._run_start // 1_000
+        return interrupted or self._clock.run_start // 1_000
 
     @property
     def was_incomplete(self) -> bool:

@@ -54,21 +54,25 @@ class EntityReader:
         self._sample_size = min(_SAMPLE_SIZE, reader.page_size)
 
     def job(
-        self, start: int | None, end: int, *, ends_now: bool
+        self, begin: Callable[[], int | None], end: int, *, ends_now: bool
     ) -> Callable[[], Slice | More[Slice]]:
-        """Return the job that reads `[start, end)`.
+        """Return the job that reads a stretch of time.
 
         Args:
-            start: Inclusive, epoch milliseconds on a whole second; None for everything there is.
+            begin: Gives its start, once PX has answered: inclusive, epoch milliseconds on a whole
+                second; None for everything there is.
             end: Exclusive, epoch milliseconds on a whole second.
             ends_now: Whether `end` is the present and not a date of the user's choice. Then
                 records with a date that is still to come are read too.
         """
-        return lambda: self._plan(start, end, ends_now=ends_now)
+        return lambda: self._plan(begin, end, ends_now=ends_now)
 
-    def _plan(self, start: int | None, end: int, *, ends_now: bool) -> Slice | More[Slice]:
+    def _plan(
+        self, begin: Callable[[], int | None], end: int, *, ends_now: bool
+    ) -> Slice | More[Slice]:
         try:
             sample = self._sample()
+            start = begin()
             if not sample.rows and not sample.total_hits:
                 return Slice([], read_to=end, subject=self._name)
             time_format, reason = self._working_format(sample)

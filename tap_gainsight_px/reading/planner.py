@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tap_gainsight_px.catalog.spec import Paging
 from tap_gainsight_px.reading.child_reader import ChildReader
 from tap_gainsight_px.reading.completeness import READINGS, other_page_size
 from tap_gainsight_px.reading.entity_reader import EntityReader
 from tap_gainsight_px.reading.full_reader import FullReader
+from tap_gainsight_px.reading.ordered_pool import More
 from tap_gainsight_px.reading.page_source import PageSource
 from tap_gainsight_px.reading.parent_ids import ParentIds
 from tap_gainsight_px.reading.window_reader import WindowReader
@@ -20,7 +21,7 @@ from tap_gainsight_px.records.decoder import PageDecoder
 from tap_gainsight_px.timestamps import EARLIEST, floor_second, to_iso, to_iso_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from tap_gainsight_px.api.transport import Get
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
     from tap_gainsight_px.catalog.spec import Parent, StreamSpec, TimeRange
     from tap_gainsight_px.errors import TapError
     from tap_gainsight_px.output.state import StreamState
-    from tap_gainsight_px.reading.ordered_pool import More, OrderedPool
+    from tap_gainsight_px.reading.ordered_pool import OrderedPool
     from tap_gainsight_px.reading.progress import StreamProgress
     from tap_gainsight_px.records.page import Slice
+    from tap_gainsight_px.run_clock import RunClock
     from tap_gainsight_px.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+Job: TypeAlias = "Callable[[], Slice | More[Slice]]"
 
 
 @dataclass
@@ -46,6 +50,8 @@ class Run:
     cancellation: Cancellation
     specs: Mapping[str, StreamSpec]
     """The stream table by name."""
+    clock: RunClock
+    """Bounds what the run may claim to have read."""
     scroll: Callable[[], AbstractContextManager[None]] = nullcontext
     """Entered for as long as a scroll is open."""
     records: int = 0
@@ -67,7 +73,7 @@ def plan_jobs(
     run: Run,
     decode: PageDecoder,
     state: StreamState,
-) -> list[Callable[[], Slice | More[Slice]]]:
+) -> list[Job]:
     """Return the jobs that read one stream.
 
     Args:
@@ -82,9 +88,10 @@ def plan_jobs(
     deletes = not state.is_incremental and run.settings.emit_activate_version_messages
     time_range = spec.time_range
     if spec.parent is not None:
-        ranges = _ranges(spec, time_range, run.settings, bookmark) if time_range else None
-        after = state.position if ranges is None else None
-        return [ChildReader(reader, _parent_ids(spec.parent, run), spec.parent).job(ranges, after)]
+        children = ChildReader(reader, _parent_ids(spec.parent, run), spec.parent)
+        if time_range is None:
+            return [children.job(None, state.position)]
+        return _jobs(spec, run, bookmark, lambda ranges: [children.job(ranges)])
     if time_range is None:
         logger.info("%s: reading all", spec.name)
         return [reader.job(None, needs_proof=deletes)]
@@ -96,10 +103,50 @@ def plan_jobs(
     if time_range.full_table_is_whole:
         end = run.settings.end
         start = None if bookmark is None else _resume_at(bookmark, None, run.settings)
+
+        def begin() -> int | None:
+            # By then PX has told its time.
+            if bookmark is None or not run.clock.is_future(bookmark):
+                return start
+            return _resume_at(run.clock.px_now, None, run.settings)
+
         ends_now = end == run.settings.run_start
         _log_range(spec, run.settings, bookmark, start)
-        return [EntityReader(reader, time_range).job(start, end, ends_now=ends_now)]
-    return [reader.job(one) for one in _ranges(spec, time_range, run.settings, bookmark)]
+        return [EntityReader(reader, time_range).job(begin, end, ends_now=ends_now)]
+    return _jobs(spec, run, bookmark, lambda ranges: [reader.job(one) for one in ranges])
+
+
+def _jobs(
+    spec: StreamSpec,
+    run: Run,
+    bookmark: int | None,
+    jobs_of: Callable[[Sequence[Window]], list[Job]],
+) -> list[Job]:
+    """Return the jobs for all stretches of time, the first of which looks at the clock of PX.
+
+    A host whose clock was ahead may have left a bookmark that lies in PX's future. PX tells its
+    time with its first answer; then what lies between its present and the first stretch is read
+    before it.
+    """
+    time_range = spec.time_range
+    assert time_range is not None  # noqa: S101 - this stream has one
+    windows = _ranges(spec, time_range, run.settings, bookmark)
+    jobs = jobs_of(windows) if windows else []
+    if bookmark is None or not jobs:
+        return jobs
+    first, begin = jobs[0], windows[0].start
+
+    def read() -> Slice | More[Slice]:
+        outcome = first()
+        if not run.clock.is_future(bookmark):
+            return outcome
+        start = _resume_at(run.clock.px_now, run.settings.given_start, run.settings)
+        skipped = incremental_windows(
+            time_range, start, begin, widest=run.settings.window, is_first_sync=False
+        )
+        return More([*(jobs_of(skipped) if skipped else []), lambda: outcome])
+
+    return [read, *jobs[1:]]
 
 
 def _parent_ids(parent: Parent, run: Run) -> ParentIds:

@@ -26,7 +26,7 @@ from tap_gainsight_px.errors import TapError
 from tap_gainsight_px.tap import TapGainsightPx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from px_sandbox import SandboxServer
 
@@ -117,7 +117,11 @@ def config(sandbox: SandboxServer, **settings: Any) -> Json:
 def discovered(sandbox: SandboxServer, **settings: Any) -> Json:
     """Return the tap's catalog as `--discover` prints it."""
     with _signals_kept():
-        tap = TapGainsightPx(config=config(sandbox, **settings), parse_env_config=False)
+        tap = TapGainsightPx(
+            clock=sandbox.world.clock.now_ms,
+            config=config(sandbox, **settings),
+            parse_env_config=False,
+        )
     catalog: Json = json.loads(json.dumps(tap.catalog_dict))
     tap.finish()
     return catalog
@@ -152,9 +156,10 @@ def sync(
     state: Json | None = None,
     catalog: Json | None = None,
     by_sdk: bool = False,
+    clock: Callable[[], int] | None = None,
     **settings: Any,
 ) -> Output:
-    """Sync some streams within this process, by the sandbox's clock.
+    """Sync some streams within this process.
 
     Args:
         sandbox: The server; its log of requests begins anew after discovery.
@@ -162,6 +167,7 @@ def sync(
         state: STATE of an earlier run.
         catalog: Catalog with a selection; discovered if not given.
         by_sdk: Write with the SDK's own writer, so that each record goes through the SDK.
+        clock: The host's clock, epoch milliseconds; that of the sandbox if not given.
         settings: Settings of the tap.
 
     Returns:
@@ -174,7 +180,7 @@ def sync(
     with redirect_stdout(stdout), _signals_kept():
         try:
             tap = TapGainsightPx(
-                clock=sandbox.world.clock.now_ms,
+                clock=clock or sandbox.world.clock.now_ms,
                 config=config(sandbox, **settings),
                 state=deepcopy(state),
                 catalog=catalog,

@@ -14,6 +14,7 @@ from tap_gainsight_px.errors import AnswerLostError, ParentsError, RefusedError,
 from tap_gainsight_px.output.state import StreamState
 from tap_gainsight_px.reading.progress import StreamProgress
 from tap_gainsight_px.records.page import ParentAnswer, Slice
+from tap_gainsight_px.run_clock import RunClock
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -41,7 +42,7 @@ def progress_of(stream: str, entry: dict[str, Any] | None = None) -> StreamProgr
         stream,
         {} if entry is None else entry,
         replication_key=spec.replication_key,
-        run_start=NOON,
+        clock=RunClock(lambda: NOON, NOON),
     )
     version = None if spec.replication_key else VERSION
     return StreamProgress(spec, state, nothing(), version=version, shortfalls=[])

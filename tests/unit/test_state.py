@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tap_gainsight_px.errors import StateError
 from tap_gainsight_px.output.state import StreamState, checked_state, read_bookmark
+from tap_gainsight_px.run_clock import RunClock
 from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
@@ -31,12 +32,14 @@ times = st.integers(NOON - 10**9, NOON + 10**9)
 
 def incremental(entry: dict[str, Any], run_start: int = NOON) -> StreamState:
     """Make the state of a stream that goes by its date."""
-    return StreamState("events", entry, replication_key="date", run_start=run_start)
+    return StreamState(
+        "events", entry, replication_key="date", clock=RunClock(lambda: NOON, run_start)
+    )
 
 
 def full_table(entry: dict[str, Any]) -> StreamState:
     """Make the state of a stream that is read whole."""
-    return StreamState("prefs", entry, replication_key=None, run_start=NOON)
+    return StreamState("prefs", entry, replication_key=None, clock=RunClock(lambda: NOON, NOON))
 
 
 def read(value: Any, **more: Any) -> int | None:
