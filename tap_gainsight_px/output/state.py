@@ -218,7 +218,7 @@ class StreamState:
 
     def note_gap(self, subject: str, missing: int) -> None:
         """Note a stretch whose announced records never arrived, and that was passed over."""
-        gap = {"range": subject, "missing": missing, "accepted": to_iso(self._run_start)}
+        gap = {"range": subject, "missing": missing, "accepted": to_iso(self._clock.run_start)}
         others = [one for one in self.gaps if one.get("range") != subject]
         self._entry[_GAPS] = [*others, gap][-_MOST_GAPS:]
         self.is_changed = True

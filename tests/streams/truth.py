@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from px_sandbox import KINDS
 from tests.contract.facts import DEFINITIONS, fields_of
 
 if TYPE_CHECKING:
@@ -64,25 +65,44 @@ def bodies(world: World, kind: str) -> list[Json]:
 
 
 def converted(record: Json, stream: str) -> Json:
-    """Return a record of the API with its epoch milliseconds as text."""
-    made: Json = _converted(record, fields_of(stream))
+    """Return a record of the API with its times as text, and null for those that are not set."""
+    kind = KINDS.get(stream)
+    made: Json = _converted(record, fields_of(stream), kind.time if kind else None)
     return made
 
 
-def _converted(record: Any, fields: dict[str, Json]) -> Any:
+def _converted(record: Any, fields: dict[str, Json], replication_key: str | None = None) -> Any:
     if not isinstance(record, dict):
         return record
-    return {name: _value(value, fields.get(name, {})) for name, value in record.items()}
+    return {
+        name: iso(0)
+        if value == 0 and name == replication_key
+        else _value(value, fields.get(name, {}))
+        for name, value in record.items()
+    }
 
 
 def _value(value: Any, fact: Json) -> Any:
     if fact.get("epoch_ms") and isinstance(value, int):
-        return iso(value)
+        return moment(value)
+    if fact.get("format") == "date-time" and isinstance(value, str):
+        return _as_written(value)
     if "ref" in fact:
         return _converted(value, DEFINITIONS[fact["ref"]])
     if "items" in fact and isinstance(value, list):
         return [_value(one, fact["items"]) for one in value]
     return value
+
+
+def moment(milliseconds: int) -> str | None:
+    """Write epoch milliseconds the way a record has them, 0 being a date that is not set."""
+    return iso(milliseconds) if milliseconds else None
+
+
+def _as_written(text: str) -> str:
+    """Write ISO-8601 of the one form that these worlds have (UTC, a part of a second or none)."""
+    day, _, fraction = text.removesuffix("Z").partition(".")
+    return f"{day}.{fraction:0<3}Z"
 
 
 def listed(world: World, stream: str) -> list[Json]:
@@ -99,7 +119,7 @@ def listed(world: World, stream: str) -> list[Json]:
             attributes = record.get("customAttributes") or {}
             for name in dates:
                 if isinstance(attributes.get(name), int):
-                    attributes[name] = iso(attributes[name])
+                    attributes[name] = moment(attributes[name])
     return records
 
 
