@@ -28,7 +28,7 @@ def test_a_key_is_all_that_is_needed() -> None:
     settings = read()
     assert settings.api_url == "https://api.aptrinsic.com"
     assert settings.end == parse("2026-03-01T12:00:00Z")
-    assert settings.start == settings.end - 190 * DAY
+    assert settings.start == settings.end - 1_096 * DAY
     assert settings.page_size == 1_000
     assert settings.window == 190 * DAY
     assert settings.window_max_records == 10_000
