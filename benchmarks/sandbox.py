@@ -101,7 +101,7 @@ def sandbox(
         "--latency-ms": latency_ms,
     }
     given = [str(part) for option in options.items() for part in option]
-    command: list[str | Path] = [program("px-sandbox"), *given]
+    command: list[str | Path] = [program("px-sandbox"), "--as-documented", *given]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         try:
             line = process.stdout.readline() if process.stdout else ""

@@ -97,8 +97,12 @@ def _end(started: subprocess.Popen[str]) -> None:
 
 @contextmanager
 def sandbox(program: Path, *options: str, log: Path) -> Iterator[str]:
-    """Start `px-sandbox` on a free port and yield its address."""
-    with process([program, "--port", "0", *options], log=log, stdout=subprocess.PIPE) as started:
+    """Start `px-sandbox` on a free port and yield its address.
+
+    It behaves as documented: two runs within a moment need not wait for its gate for duplicates.
+    """
+    command: list[str | Path] = [program, "--port", "0", "--as-documented", *options]
+    with process(command, log=log, stdout=subprocess.PIPE) as started:
         give_up = threading.Timer(_SECONDS_TO_START, started.kill)
         give_up.start()
         try:

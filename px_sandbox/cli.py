@@ -92,7 +92,7 @@ def _plan(arguments: argparse.Namespace) -> WorldPlan:
         late_delay_ms=round(arguments.late_delay_seconds * 1000),
         users_without_last_modified=arguments.without_last_modified,
         accounts_without_last_modified=arguments.without_last_modified,
-        live_values=arguments.live_values,
+        live_values=not arguments.as_documented,
     )
 
 
@@ -108,7 +108,7 @@ def _misbehaviour(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.latency_ms:
         faults["latency"] = {"ms": arguments.latency_ms}
     options: dict[str, Any] = {"unknown_parameters": "refused"} if arguments.strict else {}
-    if arguments.duplicate_seconds:
+    if arguments.duplicate_seconds and not arguments.as_documented:
         options["duplicate_window_ms"] = round(arguments.duplicate_seconds * 1000)
     return {**options, **data, "faults": faults}
 
@@ -153,13 +153,19 @@ def _parser() -> argparse.ArgumentParser:
         help="users and accounts that lack lastModifiedDate (default: %(default)s)",
     )
     add(
-        "--live-values",
+        "--as-documented",
         action="store_true",
-        help='0, "" and EMPTY_... for "not set", and attributes of mixed types',
+        help='plain values (else 0, "" and EMPTY_... for "not set", attributes of mixed types, as '
+        "seen of the live API) and no refused duplicates",
     )
     add("--clock-behind-seconds", type=float, default=0, help="how far its clock is behind yours")
     add("--strict", action="store_true", help="refuse parameters that a call does not know")
-    add("--duplicate-seconds", type=float, default=0, help="refuse equal requests for so long")
+    add(
+        "--duplicate-seconds",
+        type=float,
+        default=20,
+        help="refuse a request that equals an earlier one for so long (default: %(default)s)",
+    )
     add("--latency-ms", type=float, default=0, help="time every answer takes")
     add("--scroll-ttl-seconds", type=float, default=60, help="unused scrolls expire after this")
     add("--misbehave", default="{}", metavar="JSON", help="rules and options, as in POST misbehave")

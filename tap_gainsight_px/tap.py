@@ -19,7 +19,6 @@ from tap_gainsight_px.api.shared_answers import SharedAnswers
 from tap_gainsight_px.api.transport import Transport
 from tap_gainsight_px.cancellation import Cancellation
 from tap_gainsight_px.check.command import check_option, selected, write_report
-from tap_gainsight_px.check.runner import CUSTOM, run_check
 from tap_gainsight_px.config_checks import (
     find_errors,
     find_warnings,
@@ -222,6 +221,9 @@ class TapGainsightPx(Tap):
 
     def check(self, *, wait: Callable[[float], None] | None = None) -> Report:
         """Return what PX does, found out with a few requests; `wait` waits that many seconds."""
+        # A sync has no use for it, and importing it takes time.
+        from tap_gainsight_px.check.runner import CUSTOM, run_check  # noqa: PLC0415
+
         return run_check(
             self._settings,
             selected(self._specs.values(), self.input_catalog),

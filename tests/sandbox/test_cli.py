@@ -102,7 +102,7 @@ def test_options_shape_the_world_and_the_misbehaviour(tmp_path: Path) -> None:
 
 def test_options_for_the_ways_of_the_live_api() -> None:
     """Values, duplicates, the clock, and parameters that a call does not know."""
-    options = ("--live-values", "--strict", "--duplicate-seconds=20", "--clock-behind-seconds=3600")
+    options = ("--strict", "--clock-behind-seconds=3600")
     with running(*options, "--events", "10") as (_, url, key):
         status = requests.get(f"{url}/_sandbox/status", timeout=5).json()
         answers = [
