@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from singer_sdk.singerlib import Catalog
 
 from px_sandbox import SandboxServer
 from tap_gainsight_px.catalog.streams import STREAMS
-from tests.check.checks import EVENTS, PEOPLE, Checked, check
+from tap_gainsight_px.check.command import selected
+from tests.check.checks import EVENTS, PEOPLE, Checked, catalog_of, check
 from tests.tap.worlds import lively_world
 
 MOST = 25
@@ -127,3 +129,13 @@ def test_the_smallest_pages_suffice() -> None:
         sizes = {one.params.get("pageSize") for one in sandbox.requests}
     assert sizes <= {"1", "none"}
     assert found.report.exit_code == 0
+
+
+def test_a_stream_that_the_catalog_deselects_is_not_asked_about() -> None:
+    """Nor one that the catalog does not hold; without a catalog the default holds."""
+    content = catalog_of("users", "accounts")
+    content["streams"][1]["metadata"][0]["metadata"]["selected"] = False
+    chosen = selected(STREAMS, Catalog.from_dict(content))
+    assert [spec.name for spec in chosen] == ["users"]
+    by_default = {spec.name for spec in selected(STREAMS, None)}
+    assert set(ALL) - by_default == {"user_preferences", "user_denylist"}
