@@ -14,7 +14,7 @@ from tap_gainsight_px.errors import (
     TapError,
     WindowError,
 )
-from tap_gainsight_px.reading.completeness import Doubt, Ledger, other_page_size
+from tap_gainsight_px.reading.completeness import READINGS, Doubt, Ledger, other_page_size
 from tap_gainsight_px.reading.paginators import paginator_for
 from tap_gainsight_px.reading.window_rows import WindowRows
 from tap_gainsight_px.reading.windows import split
@@ -150,7 +150,9 @@ class WindowReading:
         other = self._formats.other_to_check(self.request, self._rows.earliest)
         if other is None:
             return False
-        paginator = paginator_for(self._source.spec.paging, self._source.page_size)
+        # Another page size than any reading has: PX refuses a request that was sent before.
+        page_size = other_page_size(self._source.page_size, READINGS)
+        paginator = paginator_for(self._source.spec.paging, page_size)
         try:
             page = self._source.page({**other.params, **paginator.first()}, other)
         except RefusedError as error:

@@ -31,8 +31,10 @@ def test_the_form_of_time_that_an_endpoint_takes_is_found_out(
     world = world_of(None, **{stream: some})
     with SandboxServer(world, {"date_form": form, "other_date_form": other}) as sandbox:
         output = sync(sandbox, stream, start_date=iso(START), window_days=10)
+        sent = [(one.path, *sorted(one.params.items())) for one in sandbox.requests]
     assert output.error is None
     assert len({one["eventId"] for one in output.records(stream)}) == len(EVENTS)
+    assert len(set(sent)) == len(sent)
     told = [line for line in warnings(caplog) if "a filter with times as" in line]
     preferred = "epoch" if stream == "survey_responses" else "iso"
     assert len(told) == (form != preferred)
