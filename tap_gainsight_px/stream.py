@@ -15,7 +15,7 @@ from tap_gainsight_px.errors import RefusedError, TapError
 from tap_gainsight_px.output.batch_files import BatchFiles
 from tap_gainsight_px.output.message_writer import PageWriter
 from tap_gainsight_px.output.state import StreamState
-from tap_gainsight_px.reading.planner import Run, plan_jobs
+from tap_gainsight_px.reading.planner import Run, for_a_sample, plan_jobs
 from tap_gainsight_px.reading.progress import StreamProgress
 from tap_gainsight_px.records.decoder import PageDecoder
 from tap_gainsight_px.records.page import pieces
@@ -226,10 +226,11 @@ class PxStream(Stream):
             drop_unknown=run.settings.drop_unknown_fields,
             message_format=self._message_format(),
         )
+        planned = for_a_sample(run) if self.ABORT_AT_RECORD_COUNT else run
         return StreamProgress(
             self.spec,
             state,
-            self._saving(run.pool.queue(plan_jobs(self.spec, run, decode, state))),
+            self._saving(run.pool.queue(plan_jobs(self.spec, planned, decode, state))),
             version=self._stream_version,
             shortfalls=run.shortfalls,
             accepts_missing=run.settings.accept_missing_records,

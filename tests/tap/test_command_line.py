@@ -260,6 +260,7 @@ def test_the_test_command_reads_one_record_of_each_stream(tap: Program) -> None:
     assert len({one["stream"] for one in output.of("SCHEMA")}) >= len(KEYS)
     for stream in KEYS:
         assert len(output.keys(stream)) == 1
+    assert "(first sync: all that PX keeps, 36 months)" not in output.log
 
 
 def test_about_prints_every_setting(tap: Program) -> None:
