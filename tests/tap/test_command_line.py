@@ -249,7 +249,7 @@ def test_settings_come_from_the_environment_too(sandbox: SandboxServer, tap: Pro
     output = tap.run("--config", "ENV", catalog=discover(sandbox, "custom_events"), env=env)
     assert output.exit_code == 0, output.log
     assert output.keys("custom_events") == ["e"]
-    assert sandbox.requests[-1].params["pageSize"] == "7"
+    assert "7" in {one.params.get("pageSize") for one in sandbox.requests}
 
 
 def test_the_test_command_reads_one_record_of_each_stream(tap: Program) -> None:
