@@ -41,7 +41,8 @@ def main() -> int:
     parser.add_argument("--home", type=Path, default=PROJECT / ".demo", help="where it keeps all")
     parser.add_argument("--events", type=int, default=20_000, help="custom events to begin with")
     arguments = parser.parse_args()
-    for sign in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: shells let what they start in the background ignore it.
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, _interrupt)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without our arrows and bars
