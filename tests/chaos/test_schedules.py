@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.timeout(600)  # up to nine runs of the program
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(16))
 def test_faults_and_kills_lose_no_record(seed: int, tmp_path: Path) -> None:
     """Resumed from the last STATE received, all runs together hold every record."""
     report = play(seed, tmp_path)
