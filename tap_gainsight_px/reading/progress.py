@@ -56,7 +56,8 @@ class StreamProgress:
         self._shortfalls = shortfalls
         self._accepts_missing = accepts_missing
         self._is_whole = True
-        self._parents = ParentTally(spec, is_resumed=state.position is not None)
+        self._has_rows = False
+        self._parents = ParentTally(spec)
 
     def add(self, slice_: Slice) -> None:
         """Take in a slice that has been written out, and move bookmark or position over it.
@@ -64,6 +65,7 @@ class StreamProgress:
         Raises:
             TapError: So many parents in a row were refused that the others would be, too.
         """
+        self._has_rows = self._has_rows or len(slice_.rows) > 0
         if slice_.answer is not None:
             self._parents.add(slice_.answer)
         if slice_.missing:
@@ -132,27 +134,32 @@ class StreamProgress:
             )
         if self.version is None or was_incomplete or not self._is_whole:
             return False
-        return self._parents.prove_what_exists()
+        if self.spec.parent is not None:
+            return self._parents.prove_what_exists(has_rows=self._has_rows)
+        if not self._has_rows:
+            # A table that somebody has emptied looks like an endpoint that has lost its memory,
+            # and all rows would go.
+            logger.warning(
+                "%s: PX answered without one record, so nothing counts as deleted: the loader "
+                "keeps the rows it has. If PX really has none, delete them from the table yourself",
+                self.spec.name,
+            )
+        return self._has_rows
 
 
 class ParentTally:
     """Counts what came of asking about parents; all zero for a stream without a parent."""
 
-    def __init__(self, spec: StreamSpec, *, is_resumed: bool) -> None:
-        """Start with none.
-
-        Args:
-            spec: The child stream.
-            is_resumed: Whether an interrupted run has asked about some of them already.
-        """
+    def __init__(self, spec: StreamSpec) -> None:
+        """Start with none for a child stream, or for one without a parent."""
         self._stream = spec.name
         self._parent: Parent | None = spec.parent
-        self._is_resumed = is_resumed
         self._requested = self._filled = self._gone = self._empty = 0
         self._refused: dict[str, TapError] = {}
         self.refused_in_a_row = 0
         self._in_range = self._gone_in_range = 0
         self._unknown_ranges: list[str] = []
+        self._is_unlisted = False
 
     @property
     def name(self) -> str:
@@ -162,7 +169,7 @@ class ParentTally:
     @property
     def all_read(self) -> bool:
         """Whether no parent was refused, and no range was without any answer."""
-        return not self._refused and not self._unknown_ranges
+        return not (self._refused or self._unknown_ranges or self._is_unlisted)
 
     @property
     def _answered(self) -> int:
@@ -200,6 +207,8 @@ class ParentTally:
         # it is rather the endpoint that is gone, and nothing was read of this range.
         if self._in_range and self._gone_in_range == self._in_range:
             self._unknown_ranges.append(subject)
+        # PX lists none: of whoever is listed by a later run, nothing has been read up to here.
+        self._is_unlisted = self._parent is not None and not self._requested
         self._in_range = self._gone_in_range = 0
 
     def check_any_answered(self) -> None:
@@ -229,6 +238,13 @@ class ParentTally:
                 self._requested,
                 self.name,
             )
+        if self._is_unlisted:
+            logger.warning(
+                "%s: PX lists not one of the %s, so nothing was read and the bookmark stays where "
+                "it is. If there should be some, run again later",
+                self._stream,
+                self.name,
+            )
         if self._refused:
             raise ParentsError(self._refused_line())
         if self._unknown_ranges:
@@ -251,13 +267,16 @@ class ParentTally:
             "front of it: run again, and ask Gainsight support if it stays like this"
         )
 
-    def prove_what_exists(self) -> bool:
+    def prove_what_exists(self, *, has_rows: bool) -> bool:
         """Return whether the answers tell what exists, and with it what has been deleted.
 
         That not one record came from all the parents says something only where the API documents
         an empty answer. Logs a warning where no record came.
+
+        Args:
+            has_rows: Whether a record came in this run.
         """
-        if self._filled or not (self._requested or self._is_resumed):
+        if has_rows:
             return True
         if self._empty and self._parent is not None and self._parent.empty_documented:
             logger.warning(
@@ -271,7 +290,8 @@ class ParentTally:
             return True
         logger.warning(
             "%s: not one record came from %d %s (404: %d, empty: %d), so nothing counts as "
-            "deleted: the loader keeps the rows it has",
+            "deleted: the loader keeps the rows it has. If PX really has none, delete them from "
+            "the table yourself",
             self._stream,
             self._requested,
             self.name,

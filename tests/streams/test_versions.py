@@ -78,14 +78,38 @@ def test_every_full_table_is_activated_after_its_last_record(
     ]
 
 
-def test_a_table_that_has_become_empty_is_activated_too() -> None:
-    """Without it the last rows would never go. There is always one subscription."""
+@pytest.mark.parametrize("by_sdk", [False, True], ids=["page by page", "record by record"])
+def test_a_table_that_comes_back_empty_activates_nothing_and_is_told(
+    caplog: pytest.LogCaptureFixture, *, by_sdk: bool
+) -> None:
+    """The loader would delete every row for what may be a fault. There is always a subscription."""
     emptied = [name for name in FULL if name != "subscription"]
     with SandboxServer(empty_world()) as sandbox:
-        run = sync(sandbox, *emptied)
+        catalog = discovered(sandbox)
+        for stream in ("users", "accounts"):
+            as_full_table(catalog, stream)
+        emptied += ["users", "accounts"]
+        run = sync(sandbox, catalog=select(catalog, *emptied), by_sdk=by_sdk)
     assert run.error is None
     assert run.of("RECORD") == []
-    assert sorted(run.activated) == emptied
+    assert run.activated == {}
+    told = [line for line in caplog.messages if "delete them from the table yourself" in line]
+    assert sorted(line.split(":")[0] for line in told) == sorted(emptied)
+
+
+@pytest.mark.parametrize("answer", ["no_content", "records_null"])
+@pytest.mark.parametrize("stream", [*LISTINGS, "subscription", "integrations"])
+def test_an_endpoint_that_has_nothing_any_more_activates_nothing(
+    sandbox: SandboxServer, stream: str, answer: str
+) -> None:
+    """204 and null alike, in the middle of an account that is used."""
+    first = sync(sandbox, stream)
+    rule = {"fault": answer, "path": STREAM_FACTS[stream]["path"], "times": None}
+    sandbox.misbehave({"rules": [rule]})
+    second = sync(sandbox, stream, state=first.state, retry_timeout_seconds=0)
+    assert list(first.activated) == [stream]
+    assert second.records(stream) == []
+    assert second.activated == {}
 
 
 def test_deleted_rows_are_those_that_the_new_version_does_not_have(

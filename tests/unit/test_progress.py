@@ -13,7 +13,7 @@ from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.errors import AnswerLostError, ParentsError, RefusedError, TapError
 from tap_gainsight_px.output.state import StreamState
 from tap_gainsight_px.reading.progress import StreamProgress
-from tap_gainsight_px.records.page import ParentAnswer, Slice
+from tap_gainsight_px.records.page import ParentAnswer, Row, Slice
 from tap_gainsight_px.run_clock import RunClock
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ def nothing() -> Generator[Slice, None, None]:
     yield from ()
 
 
+ROW: Row = (None, "key", {"id": "key"})
+
+
 def progress_of(stream: str, entry: dict[str, Any] | None = None) -> StreamProgress:
     """Begin a stream of the table, incremental where it has a replication key."""
     spec = SPECS[stream]
@@ -51,14 +54,15 @@ def progress_of(stream: str, entry: dict[str, Any] | None = None) -> StreamProgr
 def add_parents(progress: StreamProgress, *answers: ParentAnswer) -> None:
     """Hand over these answers about as many parents, each with the position after it."""
     for number, answer in enumerate(answers):
-        progress.add(Slice([], answer=replace(answer, parent=f"p{number:04}")))
+        rows = [ROW] if answer is FILLED else []
+        progress.add(Slice(rows, answer=replace(answer, parent=f"p{number:04}")))
         progress.add(Slice([], position=f"p{number:04}"))
 
 
 @pytest.mark.parametrize(
     ("answers", "is_activated"),
     [
-        ([], True),
+        ([], False),
         ([FILLED, EMPTY, GONE], True),
         ([GONE, GONE], False),
         ([EMPTY, EMPTY], False),
@@ -179,8 +183,32 @@ def test_the_bookmark_stays_in_front_of_a_range_that_was_not_read(answer: Parent
 def test_a_stream_without_parents_is_whole_when_nothing_is_missing() -> None:
     """The rule about parents does not touch listings."""
     progress = progress_of("segments")
-    progress.add(Slice([], subject="segments"))
+    progress.add(Slice([ROW], subject="segments"))
     assert progress.end()
+
+
+@pytest.mark.parametrize("stream", ["segments", "subscription", "user_preferences"])
+def test_a_full_table_without_one_record_activates_nothing(
+    stream: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An endpoint that has lost its memory answers like an account that has nothing."""
+    progress = progress_of(stream)
+    progress.add(Slice([], subject=stream))
+    assert not progress.end()
+    (line,) = caplog.messages
+    assert line.startswith(f"{stream}: ")
+    assert "delete them from the table yourself" in line
+
+
+def test_a_range_that_no_parent_was_listed_for_keeps_the_bookmark(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A listing that comes back empty once must not cost the weeks of that run."""
+    progress = progress_of("feature_adoption")
+    progress.add(Slice([], read_to=NOON - 5, subject="feature_adoption week"))
+    progress.end()
+    assert progress.state.bookmark is None
+    assert "PX lists not one of the features" in caplog.text
 
 
 def test_missing_records_keep_bookmark_and_version_back() -> None:
