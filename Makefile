@@ -28,7 +28,7 @@ endef
 
 # ---------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset try test lint docs format types layers unit tap properties contract sandbox e2e soak bench newest-sdk wheel lock clean python
+.PHONY: help demo demo-reset try test lint docs format types layers unit tap properties contract sandbox e2e soak soak-pipe bench newest-sdk wheel lock clean python
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,6 +104,10 @@ e2e: $(DEV) $(MELTANO) $(PLUGINS) $(WHEEL) $(POSTGRES) $(CHECKER) ## The built w
 SEEDS ?= 200
 soak: $(DEV) ## Random faults and kills for as long as you like: make soak SEEDS=1000
 	@.venv/bin/python -m tests.chaos --seeds $(SEEDS)
+
+EXAMPLES ?= 500
+soak-pipe: $(DEV) $(POSTGRES) ## Odd worlds through tap and loader, for as long as you like: make soak-pipe EXAMPLES=2000
+	@PIPE_EXAMPLES=$(EXAMPLES) $(PYTEST) tests/e2e/test_whole_pipe.py
 
 bench: $(DEV) $(BENCH) $(PEER) $(POSTGRES) ## Measure beside the peers, write docs/performance.md (20 minutes; ARGS=--quick)
 	@.venv/bin/python -m benchmarks $(ARGS)

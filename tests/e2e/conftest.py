@@ -21,6 +21,7 @@ import requests
 from psycopg import sql
 
 from demo import services
+from tests.e2e.loader import shipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +43,8 @@ WORLD = {
 }
 
 
-def _built(path: str) -> Path:
+def built(path: str) -> Path:
+    """Return what `make e2e` has built at this path below `.build`."""
     found = PROJECT / ".build" / path
     if not found.exists():
         message = f"{found} is missing: run `make e2e`, which builds it"
@@ -53,13 +55,13 @@ def _built(path: str) -> Path:
 @pytest.fixture(scope="session")
 def wheel_bin() -> Path:
     """Return the folder with the programs of the built wheel."""
-    return _built("wheel/bin")
+    return built("wheel/bin")
 
 
 @pytest.fixture(scope="session")
 def singer_check_tap() -> Path:
     """Return the validator of Singer messages."""
-    return _built("singer-tools/bin/singer-check-tap")
+    return built("singer-tools/bin/singer-check-tap")
 
 
 @pytest.fixture(scope="session")
@@ -167,10 +169,11 @@ def demo_home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[services.Postgres]:
-    """Start an empty Postgres whose clock is not UTC, as many are not."""
+    """Start an empty Postgres whose time zones are not UTC, as many are not."""
     with open_folder() as folder, services.postgres(folder / "data") as server:
         with psycopg.connect(server.url) as connection:
             connection.execute("ALTER DATABASE postgres SET timezone = 'America/New_York'")
+            connection.execute("ALTER ROLE postgres SET timezone = 'Asia/Kolkata'")
         yield server
 
 
@@ -251,12 +254,12 @@ def pipeline(
 ) -> Pipeline:
     """Return the pipe from the sandbox into an empty schema, named after the test."""
     schema = request.node.name[:60]
+    shipped_settings, shipped_env = shipped()
     settings = {
+        **shipped_settings,
         "sqlalchemy_url": postgres.sqlalchemy_url,
         "default_target_schema": schema,
-        "load_method": "upsert",
     }
     (tap.folder / "target.json").write_text(json.dumps(settings), encoding="utf-8")
-    env = clean_env | {"PGOPTIONS": "-c timezone=UTC"}
-    target = _built("target-postgres/bin/target-postgres")
-    return Pipeline(tap, target, postgres.url, schema, env)
+    target = built("target-postgres/bin/target-postgres")
+    return Pipeline(tap, target, postgres.url, schema, clean_env | shipped_env)

@@ -1,0 +1,197 @@
+"""The tap, real HTTP and the real loader over several runs, and where tables and truth differ."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from px_sandbox import KINDS
+from tests.contract.facts import fields_of
+from tests.e2e.odd_values import ATTRIBUTE_TYPES
+from tests.e2e.odd_worlds import MODELS
+from tests.e2e.oracle import FACT_OF_COLUMN, FREE, Comparison, clean
+from tests.tap.harness import Output, discover, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from px_sandbox import SandboxServer, World
+    from tests.e2e.loader import Loader, Table
+    from tests.e2e.odd_worlds import Json, Plan, Step
+
+
+def happen(world: World, step: Step) -> None:
+    """Let all of a step happen in a world."""
+    for kind, keys in step.deleted.items():
+        for key in keys:
+            world.delete(kind, key)
+    for kind, records in step.records.items():
+        for record in records:
+            world.put(kind, as_sent(record))
+    for kind, attributes in step.attributes.items():
+        for record in world.records(kind):
+            world.delete(kind, record["id"])
+        for name, value_type in attributes:
+            told = {"id": name, "apiName": name, "name": name, "type": value_type}
+            world.put(kind, as_sent({**told, "origin": "CUSTOM"}))
+
+
+def as_sent(record: Json) -> bytes:
+    """Return a record as PX sends it: half surrogates escaped, every number with its digits."""
+    numbers: dict[str, str] = {}
+
+    def marked(value: Any) -> Any:
+        if isinstance(value, Decimal):
+            mark = f"\x01{len(numbers)}\x01"
+            numbers[json.dumps(mark)] = str(value)
+            return mark
+        if isinstance(value, dict):
+            return {name: marked(inner) for name, inner in value.items()}
+        return [marked(one) for one in value] if isinstance(value, list) else value
+
+    text = json.dumps(marked(record))
+    for mark, number in numbers.items():
+        text = text.replace(mark, number)
+    return text.encode()
+
+
+class Pipe:
+    """The tap and the loader over the runs of one plan."""
+
+    def __init__(self, plan: Plan, sandbox: SandboxServer, loader: Loader, schema: str) -> None:
+        """Start without STATE and tables."""
+        self._plan = plan
+        self._sandbox = sandbox
+        self._loader = loader
+        self._schema = schema
+        self._state: Json | None = None
+        self._catalog: Json | None = None
+        self._types: dict[str, dict[str, Json]] = {stream: {} for stream in MODELS}
+        self._columns: dict[str, dict[str, str]] = {}
+        self._output = Output([])
+        self._known: dict[str, set[str]] = {stream: set() for stream in plan.streams}
+
+    def run(self, step: Step) -> None:
+        """Run tap and loader to their good end."""
+        plan = self._plan
+        options: Json = {
+            "page_size": plan.page_size,
+            "custom_event_streams": plan.event_names,
+            "retry_timeout_seconds": 1,
+        }
+        if self._catalog is None or not plan.keeps_catalog:
+            self._catalog = discover(self._sandbox, everything=True, **options)
+            self._choose(self._catalog)
+        self._output = sync(
+            self._sandbox,
+            state=self._state,
+            catalog=self._catalog,
+            by_sdk=plan.by_sdk,
+            **options,
+        )
+        assert self._output.error is None, self._output.error
+        self._state = self._loader.load(
+            self._output.text, self._schema, validate_records=plan.validates
+        )
+        for stream, kind in MODELS.items():
+            for name, value_type in step.attributes.get(kind, ()):
+                # A type once announced stays.
+                self._types[stream].setdefault(clean(name), ATTRIBUTE_TYPES[value_type])
+
+    def _choose(self, catalog: Json) -> None:
+        """Select the plan's streams without what is deselected."""
+        for entry in catalog["streams"]:
+            name = entry["tap_stream_id"]
+            chosen = name in self._plan.streams or name.startswith("custom_event_")
+            for one in entry["metadata"]:
+                path = tuple(one["breadcrumb"][1::2])
+                if not path:
+                    one["metadata"]["selected"] = chosen
+                elif path in self._plan.deselected and one["metadata"]["inclusion"] == "available":
+                    one["metadata"]["selected"] = False
+
+    def differences(self) -> Iterator[str]:
+        """Yield where tables and truth differ."""
+        tables = self._loader.tables(self._schema)
+        for stream in self._plan.streams:
+            records = [self._trimmed(one) for one in truth(self._sandbox.world, stream)]
+            facts = dict(fields_of(stream))
+            if stream in MODELS:
+                facts["customAttributes"] = {"type": "object", "fields": self._types[stream]}
+            yield from self._table(stream, tables, records, facts)
+        events = truth(self._sandbox.world, "custom_events") if self._plan.event_names else []
+        for name in self._plan.event_names:
+            records = [self._trimmed(one) for one in events if one.get("eventName") == name]
+            stream = self._stream_of(name)
+            yield from self._table(stream, tables, records, fields_of("custom_events"))
+
+    def _stream_of(self, event_name: str) -> str:
+        """Return the name of an event's stream: they are announced in the order of the setting."""
+        streams = [
+            one["stream"]
+            for one in self._output.of("SCHEMA")
+            if one["stream"].startswith("custom_event_")
+        ]
+        found: str = list(dict.fromkeys(streams))[self._plan.event_names.index(event_name)]
+        return found
+
+    def _trimmed(self, record: Json) -> Json:
+        """Return a record without what is deselected."""
+        for path in self._plan.deselected:
+            holder: Any = record
+            for name in path[:-1]:
+                holder = holder.get(name) if isinstance(holder, dict) else None
+            if isinstance(holder, dict):
+                holder.pop(path[-1], None)
+        return record
+
+    def _table(
+        self, stream: str, tables: dict[str, Table], records: list[Json], facts: dict[str, Json]
+    ) -> Iterator[str]:
+        kind = KINDS.get(stream, KINDS["custom_events"])
+        key = str(kind.key)
+        expected = {clean(one[key]): one for one in records}
+        rows = tables[stream].by(key) if stream in tables else {}
+        gone = self._known.setdefault(stream, set()) - expected.keys()
+        self._known[stream] |= expected.keys()
+        for one in expected.keys() - rows.keys():
+            yield f"{stream}: no row for {one!r}"
+        for one in rows.keys() - expected.keys() - gone:
+            yield f"{stream}: a row for {one!r}, which PX does not have"
+        for one in rows:
+            if (rows[one].get("_sdc_deleted_at") is not None) != (one in gone):
+                yield f"{stream}: {one!r} is marked as deleted wrongly, or not marked"
+        columns = self._attribute_columns(stream, tables.get(stream))
+        sent = {clean(one[key]) for one in self._output.records(stream)}
+        for one in expected.keys() & rows.keys():
+            row = Comparison(expected[one], rows[one])
+            for difference in row.fields(facts):
+                yield f"{stream} {one!r}: {difference}"
+            attributes = expected[one].get("attributes")
+            values = attributes if isinstance(attributes, dict) else {}
+            for difference in row.copies(clean(values), columns, all_there=one in sent):
+                yield f"{stream} {one!r}: {difference}"
+            for difference in row.left():
+                yield f"{stream} {one!r}: {difference}"
+
+    def _attribute_columns(self, stream: str, table: Table | None) -> dict[str, tuple[str, Json]]:
+        """Return the columns of an event's attributes, which the schema says, with their types."""
+        found = self._columns.setdefault(stream, {})
+        if not stream.startswith("custom_event_") or table is None:
+            return {}
+        for message in self._output.of("SCHEMA", stream):
+            for column, declared in message["schema"]["properties"].items():
+                text = declared.get("description", "")
+                if text.startswith("Attribute ") and text.endswith(" of the event."):
+                    found[text[10:-14]] = column
+        return {
+            name: (column, FACT_OF_COLUMN.get(table.types[column], FREE))
+            for name, column in found.items()
+            if column in table.types
+        }
+
+
+def truth(world: World, stream: str) -> list[Json]:
+    """Return what the server shows of a stream, every number with its digits."""
+    return [json.loads(body, parse_float=Decimal) for body in world.bodies(stream)]
