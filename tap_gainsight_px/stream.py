@@ -19,6 +19,7 @@ from tap_gainsight_px.reading.planner import Run, for_a_sample, plan_jobs
 from tap_gainsight_px.reading.progress import StreamProgress
 from tap_gainsight_px.records.decoder import PageDecoder
 from tap_gainsight_px.records.page import pieces
+from tap_gainsight_px.records.selection import Deselected
 from tap_gainsight_px.records.typed import MessageFormat
 
 if TYPE_CHECKING:
@@ -27,11 +28,10 @@ if TYPE_CHECKING:
     from singer_sdk import Tap
     from singer_sdk.helpers import types
     from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.singerlib.catalog import SelectionMask
 
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.records.page import Row, Slice
-
-_TO_A_FIELD = ("properties", "name of the field")
 
 
 class PxStream(Stream):
@@ -156,7 +156,7 @@ class PxStream(Stream):
         """Return what a message looks like, or None where each record needs the SDK's own path.
 
         That is the case for everything that looks at single records: stream maps, flattening,
-        BATCH, `--test`, and the selection of fields inside fields.
+        BATCH and `--test`.
         """
         stream_map = self.stream_maps[0]
         if (
@@ -168,11 +168,22 @@ class PxStream(Stream):
             or not isinstance(self._tap.message_writer, PageWriter)
         ):
             return None
-        deselected = [path for path, selected in self.mask.items() if path and not selected]
-        left_out = frozenset(path[1] for path in deselected if len(path) == len(_TO_A_FIELD))
-        if any(path[1] not in left_out for path in deselected):
-            return None
-        return MessageFormat(stream_map.stream_alias, self._stream_version, left_out)
+        return MessageFormat(stream_map.stream_alias, self._stream_version)
+
+    @property
+    def mask(self) -> SelectionMask:
+        """Which fields are selected; keys always are, for no loader takes a record without."""
+        mask = super().mask
+        names = (*self.spec.primary_keys, self.spec.replication_key)
+        mask.update({("properties", name): True for name in names if name is not None})
+        return mask
+
+    @property
+    def _flattened_levels(self) -> int:
+        """How many levels of objects the SDK makes columns of."""
+        stream_map = self.stream_maps[0]
+        options = stream_map.flattening_options if stream_map.flattening_enabled else None
+        return options.max_level if options else 0
 
     # The run of this stream: begun, moved on slice by slice, ended
 
@@ -196,6 +207,7 @@ class PxStream(Stream):
             self._note_failure(error, run)
         finally:
             del run.progress[self.name]
+            self._oddities.sum_up()
             self._save(progress.state)
 
     def _begin(self, run: Run) -> StreamProgress:
@@ -225,7 +237,10 @@ class PxStream(Stream):
             self.schema,
             drop_unknown=run.settings.drop_unknown_fields,
             message_format=self._message_format(),
+            deselected=Deselected.from_mask(self.mask),
+            flattened_levels=self._flattened_levels,
         )
+        self._oddities = decode.oddities
         planned = for_a_sample(run) if self.ABORT_AT_RECORD_COUNT else run
         return StreamProgress(
             self.spec,

@@ -54,6 +54,19 @@ def with_unexpected(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "properties": properties}
 
 
+def declared_types(field: Mapping[str, Any]) -> frozenset[str]:
+    """Return the JSON types that a field may have, null aside; none where it may have any.
+
+    Args:
+        field: JSON Schema of one field, which may be an `anyOf` or `oneOf` of several.
+    """
+    several = [*field.get("anyOf", ()), *field.get("oneOf", ())]
+    if several:
+        return frozenset().union(*(declared_types(one) for one in several))
+    declared = field.get("type", ())
+    return frozenset([declared] if isinstance(declared, str) else declared) - {"null"}
+
+
 def declared_type(field: Mapping[str, Any]) -> str:
     """Return the JSON type of a declared field, null aside.
 
@@ -63,6 +76,5 @@ def declared_type(field: Mapping[str, Any]) -> str:
     Returns:
         The type; empty where the field may be of several types or of any.
     """
-    declared = field.get("type", ())
-    types = {declared} if isinstance(declared, str) else {one for one in declared if one != "null"}
-    return str(types.pop()) if len(types) == 1 else ""
+    types = declared_types(field)
+    return next(iter(types)) if len(types) == 1 else ""

@@ -1,32 +1,47 @@
 """What the API sends but the schema does not say: fields nobody declared, values of another type.
 
-Neither may stop a sync halfway, and neither may disappear:
+Neither may stop a sync halfway or block a loader, and neither may disappear:
 
 - a value of another type becomes one of the declared type where nothing is lost by it (a number in
   a text field, digits in a number field, a single value in a list field);
 - a time, whether epoch milliseconds or text, becomes RFC 3339 text in UTC; what PX sends for a date
   that is not set (0, `""`) becomes null, except in the replication key;
 - else the field is null and the value stands, under the field's name, in `_unexpected`;
-- a field that the schema does not know is passed on, or reported once by name and left out.
+- a field that the schema does not know stays, and stands in `_unexpected` as well, because loaders
+  drop what has no column; or it is left out, if the user says so;
+- an object or list that is null is left out: a loader would store it as JSON `null`.
+
+Deselected fields go before any of this is seen, and so leave nothing in `_unexpected`.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type
+from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type, declared_types
+from tap_gainsight_px.records.json_text import read_decimal
+from tap_gainsight_px.records.oddities import Oddity
+from tap_gainsight_px.records.selection import Deselected
 from tap_gainsight_px.timestamps import parse_value, to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-logger = logging.getLogger(__name__)
+    from tap_gainsight_px.records.oddities import Oddities
+    from tap_gainsight_px.records.selection import FieldPath
 
 _MISFIT = object()
 _MOST_DIGITS = 1_000
+
+# Names that loaders give to columns of their own.
+_LOADER_PREFIX = "_sdc_"
+
+LEAST_INTEGER = -(2**63)
+"""No database column for integers holds a smaller one."""
+GREATEST_INTEGER = 2**63 - 1
+"""Nor a greater one."""
 
 
 class Coercion:
@@ -34,85 +49,166 @@ class Coercion:
 
     def __init__(
         self,
-        stream_name: str,
         schema: Mapping[str, Any],
+        oddities: Oddities,
         *,
         drop_unknown: bool = False,
         replication_key: str | None = None,
+        deselected: Deselected | None = None,
+        flattened_levels: int = 0,
     ) -> None:
         """Prepare for one stream.
 
         Args:
-            stream_name: Name of the stream, for reports.
             schema: Its JSON Schema.
+            oddities: Takes down what does not fit.
             drop_unknown: Whether top-level fields that the schema does not know are left out.
             replication_key: The one time of a record that is 1970 when it is 0.
+            deselected: What must not leave the tap.
+            flattened_levels: How many levels of objects become columns later on. There an
+                undeclared field of an object has no column either.
         """
-        self._name = stream_name
         self._fields: Mapping[str, Any] = schema.get("properties", {})
         is_time = self._fields.get(replication_key or "", {}).get("format") == "date-time"
         self._replication_key = replication_key if is_time else None
+        self._oddities = oddities
         self._drop_unknown = drop_unknown
-        self._reported: set[str] = set()
+        self._deselected = deselected or Deselected()
+        self._flattened_levels = flattened_levels
+        self._left_out_if_null = [
+            name for name, field in self._fields.items() if is_left_out_if_null(field)
+        ]
 
-    def coerce(self, record: dict[str, Any]) -> None:
-        """Make a record fit the schema, in place and without losing a value."""
-        unexpected: dict[str, Any] = {}
+    def fit(self, record: dict[str, Any]) -> dict[FieldPath, Any]:
+        """Make a record fit the schema, in place, and return what does not fit, by its path."""
+        unexpected: dict[FieldPath, Any] = {}
+        if UNEXPECTED in record:  # from PX
+            unexpected[(UNEXPECTED,)] = record.pop(UNEXPECTED)
         if self._replication_key is not None and _is_zero(record.get(self._replication_key)):
             record[self._replication_key] = to_iso(0)
-        _coerce_fields(record, self._fields, "", unexpected)
-        if unexpected:
-            record[UNEXPECTED] = unexpected
-            for name in unexpected:
-                self._report(
-                    name, "%s: %s is not of the declared type; its value is in %s", UNEXPECTED
-                )
-        if self._drop_unknown and self._fields:
-            for name in [name for name in record if name not in self._fields]:
-                del record[name]
-                self._report(name, "%s: the schema does not know %s; it is left out")
+        _coerce_fields(record, self._fields, (), unexpected)
+        self._oddities.add(Oddity.MISFIT, self._names(unexpected))
+        if self._fields:
+            undeclared = {name: record[name] for name in record if name not in self._fields}
+            if undeclared:
+                self._place_undeclared(record, undeclared, unexpected)
+        if self._flattened_levels:
+            lost = dict(_undeclared_inside(record, self._fields, (), self._flattened_levels))
+            self._oddities.add(Oddity.UNDECLARED, self._names(lost))
+            unexpected |= lost
+        return unexpected
 
-    def _report(self, name: str, message: str, *more: str) -> None:
-        if name not in self._reported:
-            self._reported.add(name)
-            logger.warning(message, self._name, name, *more)
+    def finish(self, record: dict[str, Any], unexpected: Mapping[FieldPath, Any]) -> None:
+        """Leave out of a record what is deselected or an object of null, and add `_unexpected`.
+
+        Args:
+            record: A record that fits the schema; changed in place.
+            unexpected: What `fit` has returned, and more of its kind.
+        """
+        for name in self._left_out_if_null:
+            if name in record and record[name] is None:
+                del record[name]
+        if self._deselected:
+            self._deselected.drop_from(record)
+        if found := {".".join(path): unexpected[path] for path in self._wanted(unexpected)}:
+            record[UNEXPECTED] = found
+
+    def _place_undeclared(
+        self, record: dict[str, Any], undeclared: dict[str, Any], unexpected: dict[FieldPath, Any]
+    ) -> None:
+        for name in undeclared:
+            if self._drop_unknown or name.startswith(_LOADER_PREFIX):
+                del record[name]
+        found: dict[FieldPath, Any] = {
+            (name,): value for name, value in undeclared.items() if value is not None
+        }
+        if self._drop_unknown:
+            self._oddities.add(Oddity.LEFT_OUT, undeclared)
+        else:
+            self._oddities.add(Oddity.UNDECLARED, self._names(found))
+            unexpected |= found
+
+    def _wanted(self, paths: Mapping[FieldPath, Any]) -> Iterator[FieldPath]:
+        if not self._deselected:
+            yield from paths
+        elif not self._deselected.holds((UNEXPECTED,)):
+            yield from (path for path in paths if not self._deselected.holds(path))
+
+    def _names(self, paths: Mapping[FieldPath, Any]) -> Iterator[str]:
+        return (".".join(path) for path in self._wanted(paths))
+
+
+def is_left_out_if_null(field: Mapping[str, Any]) -> bool:
+    """Whether a field is of a type that a loader stores as JSON, which has a null of its own."""
+    types = declared_types(field)
+    return not types or not types.isdisjoint({"object", "array"})
+
+
+def _undeclared_inside(
+    record: Mapping[str, Any], fields: Mapping[str, Any], path: FieldPath, levels: int
+) -> Iterator[tuple[FieldPath, Any]]:
+    """Yield what the declared objects of a record hold beyond their schema."""
+    for name, field in fields.items():
+        value = record.get(name)
+        inner = field.get("properties")
+        if not inner or not isinstance(value, dict):
+            continue
+        for key, one in value.items():
+            if key not in inner and one is not None:
+                yield (*path, name, key), one
+        if levels > 1:
+            yield from _undeclared_inside(value, inner, (*path, name), levels - 1)
 
 
 def _coerce_fields(
-    record: dict[str, Any], fields: Mapping[str, Any], prefix: str, unexpected: dict[str, Any]
+    record: dict[str, Any],
+    fields: Mapping[str, Any],
+    path: FieldPath,
+    unexpected: dict[FieldPath, Any],
 ) -> None:
     for name, field in fields.items():
         value = record.get(name)
         if value is None:
             continue
-        coerced = _coerced(value, field, f"{prefix}{name}.", unexpected)
+        here = (*path, name)
+        coerced = _coerced(value, field, here, unexpected)
         if coerced is _MISFIT:
-            unexpected[prefix + name] = value
+            unexpected[here] = value
             record[name] = None
         elif coerced is not value:
             record[name] = coerced
 
 
-def _coerced(value: Any, field: Mapping[str, Any], prefix: str, unexpected: dict[str, Any]) -> Any:
+def _coerced(
+    value: Any, field: Mapping[str, Any], path: FieldPath, unexpected: dict[FieldPath, Any]
+) -> Any:
     """Return the value as one of the declared type, or `_MISFIT`."""
     if field.get("format") == "date-time":
         return _coerced_time(value)
     kind = declared_type(field)
     if kind == "object" and isinstance(value, dict):
-        _coerce_fields(value, field.get("properties", {}), prefix, unexpected)
+        _coerce_fields(value, field.get("properties", {}), path, unexpected)
     elif kind == "array":
-        return _coerced_list(value, field.get("items", {}), prefix, unexpected)
+        return _coerced_list(value, field.get("items", {}), path, unexpected)
     elif coerce := _COERCIONS.get(kind):
         return coerce(value, field)
+    elif not kind:
+        return _of_several_types(value, declared_types(field))
     return _MISFIT if kind == "object" and not isinstance(value, dict) else value
 
 
+def _of_several_types(value: Any, types: frozenset[str]) -> Any:
+    if not types or any(isinstance(value, _PYTHON_TYPES[one]) for one in types & {*_PYTHON_TYPES}):
+        return value
+    return _coerced_text(value, {}) if "string" in types else _MISFIT
+
+
 def _coerced_list(
-    value: Any, items: Mapping[str, Any], prefix: str, unexpected: dict[str, Any]
+    value: Any, items: Mapping[str, Any], path: FieldPath, unexpected: dict[FieldPath, Any]
 ) -> Any:
     values = value if isinstance(value, list) else [value]
     coerced = [
-        one if one is None else _coerced(one, items, f"{prefix}{number}.", unexpected)
+        one if one is None else _coerced(one, items, (*path, str(number)), unexpected)
         for number, one in enumerate(values)
     ]
     if any(one is _MISFIT for one in coerced):
@@ -159,19 +255,20 @@ def _coerced_number(value: Any, field: Mapping[str, Any]) -> Any:
     number = _from_digits(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, (int, Decimal)):
         return _MISFIT
-    if isinstance(number, Decimal) and not number.is_finite():
-        return _MISFIT
+    if isinstance(number, Decimal) and isinstance(read_decimal(str(number)), str):
+        return _MISFIT  # too large, or no finite number
     if declared_type(field) != "integer":
         return number
     whole = whole_number(number)
-    return _MISFIT if whole is None else whole
+    fits = whole is not None and LEAST_INTEGER <= whole <= GREATEST_INTEGER
+    return whole if fits else _MISFIT
 
 
 def _from_digits(text: str) -> Any:
     """Read a number from text that is written the way JSON would write it."""
     try:
-        value = json.loads(text, parse_float=Decimal, parse_constant=lambda _: _MISFIT)
-    except (ArithmeticError, RecursionError, ValueError):
+        value = json.loads(text, parse_float=read_decimal, parse_constant=lambda _: _MISFIT)
+    except (RecursionError, ValueError):
         return _MISFIT
     return value if str(value) == text else _MISFIT
 
@@ -187,6 +284,15 @@ def _json_text(value: Any) -> str:
         return str(value)
     return json.dumps(value, ensure_ascii=False, default=str)
 
+
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "array": (list,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, Decimal),
+    "object": (dict,),
+    "string": (str,),
+}
 
 _COERCIONS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
     "string": _coerced_text,

@@ -11,14 +11,16 @@ There are two ways, and both lead to the same messages:
 
 The fast one takes a whole page or none of it. A page with anything unusual in it (an undeclared
 field, a value of another type, a number too large, bytes that are no UTF-8) goes the slow way.
+
+Every record has its key: a text key that PX leaves out, or that is empty, becomes a digest of the
+record as it came, and a time that is one becomes 1970. No loader takes a record without.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from decimal import Decimal
-from functools import partial
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
@@ -27,15 +29,18 @@ from tap_gainsight_px.catalog.event_tables import lift_attributes
 from tap_gainsight_px.catalog.spec import ALL_FIELDS
 from tap_gainsight_px.errors import TooLargeError
 from tap_gainsight_px.records.coercion import Coercion, whole_number
+from tap_gainsight_px.records.json_text import NUL, clean, parse_json
+from tap_gainsight_px.records.oddities import Oddities, Oddity
 from tap_gainsight_px.records.page import Lines, Page
 from tap_gainsight_px.records.typed import RecordType
-from tap_gainsight_px.timestamps import parse_value
+from tap_gainsight_px.timestamps import parse_value, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.records.page import Row
+    from tap_gainsight_px.records.selection import Deselected, FieldPath
     from tap_gainsight_px.records.typed import MessageFormat
 
 
@@ -45,6 +50,9 @@ if TYPE_CHECKING:
 MOST_WEIGHT = 4_000_000
 _SMALL_BYTES = 1_000_000
 _SAMPLE_BYTES = 1_024
+
+# Postgres indexes no more than about 2,700 bytes of a row, and a key may be made of several fields.
+_LONGEST_KEY = 500
 
 # What the bodies of PX's errors are made of, in lower case.
 _ERROR_FIELDS = frozenset({"externalapierror", "error", "errors", "errormessage", "message"})
@@ -60,6 +68,8 @@ class PageDecoder:
         *,
         drop_unknown: bool = False,
         message_format: MessageFormat | None = None,
+        deselected: Deselected | None = None,
+        flattened_levels: int = 0,
     ) -> None:
         """Prepare for one stream.
 
@@ -69,21 +79,31 @@ class PageDecoder:
             drop_unknown: Whether fields that the schema does not know are left out.
             message_format: What a RECORD message looks like. None where the records must be
                 dicts, because each is looked at once more before it leaves.
+            deselected: What must not leave the tap.
+            flattened_levels: How many levels of objects become columns later on.
         """
         self._spec = spec
-        self._declared = frozenset(schema.get("properties", {}))
+        self._fields: Mapping[str, Any] = schema.get("properties", {})
+        self.oddities = Oddities(spec.name)
         self._coercion = Coercion(
-            spec.name, schema, drop_unknown=drop_unknown, replication_key=spec.replication_key
+            schema,
+            self.oddities,
+            drop_unknown=drop_unknown,
+            replication_key=spec.replication_key,
+            deselected=deselected,
+            flattened_levels=flattened_levels,
         )
         self._type: RecordType | None = None
         plain = not (spec.event_name or spec.row_id_of or spec.parent) and spec.records_key
         if plain and message_format is not None:
-            self._type = RecordType(
-                schema,
-                message_format,
-                records_key=spec.records_key,
-                replication_key=spec.replication_key,
-            )
+            with suppress(ValueError):  # deselected inside what the type does not look into
+                self._type = RecordType(
+                    schema,
+                    message_format,
+                    records_key=spec.records_key,
+                    replication_key=spec.replication_key,
+                    deselected=deselected,
+                )
 
     def __call__(self, body: bytes, context_fields: Mapping[str, Any] | None = None) -> Page:
         """Decode one answer.
@@ -101,7 +121,7 @@ class PageDecoder:
         _check_size(body)
         if self._type is not None and not context_fields:
             try:
-                return self._decode_typed(body, self._type)
+                return self._decode_typed(clean(body) if NUL in body else body, self._type)
             except (ValueError, RecursionError):
                 pass  # the slow way finds out whether it is odd or wrong
         return self._decode(body, context_fields or {})
@@ -113,8 +133,8 @@ class PageDecoder:
         records = answer.rows
         (key_name,) = self._spec.primary_keys
         keys = record_type.values(records, key_name)
-        if set(map(type, keys)) - {str}:
-            message = "a record without a key"
+        if not all(type(key) is str and 0 < len(key) <= _LONGEST_KEY for key in keys):
+            message = "a record without a key, or with a very long one"
             raise ValueError(message)
         dates: list[int | None] = [None] * len(records)
         if self._spec.replication_key is not None:
@@ -138,7 +158,7 @@ class PageDecoder:
 
     def _decode(self, body: bytes, context_fields: Mapping[str, Any]) -> Page:
         records_key = self._spec.records_key
-        answer = _parse_json(body)
+        answer = parse_json(body)
         if answer is None and self._spec.parent is not None:
             return Page([])  # nothing to tell about this parent, as with 204
         if not isinstance(answer, dict):
@@ -182,7 +202,10 @@ class PageDecoder:
             if lacking:
                 message = f"it has no {lacking[0]}"
                 raise ValueError(message)
-        elif _ERROR_FIELDS & {name.lower() for name in answer} and not self._declared & set(answer):
+        elif (
+            _ERROR_FIELDS & {name.lower() for name in answer}
+            and not self._fields.keys() & answer.keys()
+        ):
             message = "it is an error and no record"
             raise ValueError(message)
 
@@ -200,22 +223,43 @@ class PageDecoder:
 
     def _row(self, record: dict[str, Any], context_fields: Mapping[str, Any]) -> Row:
         spec = self._spec
-        # All fields: as they came, whatever is made of them here.
-        row_id = _digest(record) if spec.row_id_of == ALL_FIELDS else ""
+        has_key = all(record.get(name) or name in context_fields for name in spec.primary_keys)
+        # Of all fields as they came, whatever is made of them here.
+        digest = "" if has_key and spec.row_id_of != ALL_FIELDS else _digest(record)
         date = None if spec.replication_key is None else _to_ms(record.get(spec.replication_key))
         if spec.event_name is not None:
             lift_attributes(record)
-        self._coercion.coerce(record)
+        unexpected = self._coercion.fit(record)
         for name, value in context_fields.items():
             if record.get(name) is None:
                 record[name] = value
-        if spec.row_id_of:
-            record["rowId"] = row_id or _digest([record.get(name) for name in spec.row_id_of])
-        values: tuple[Any, ...] = tuple(record.get(name) for name in spec.primary_keys)
-        if None in values:
+        if spec.row_id_of == ALL_FIELDS:
+            record["rowId"] = digest
+        elif spec.row_id_of:
+            record["rowId"] = _digest([record.get(name) for name in spec.row_id_of])
+        keys: tuple[Any, ...] = tuple(record.get(name) or None for name in spec.primary_keys)
+        if self._fields:
+            self._mend_keys(record, digest, unexpected)
+        self._coercion.finish(record, unexpected)
+        if None in keys:
             # Without a key only the whole record tells it from another one.
-            return date, (None, _digest(record)), record
-        return date, values[0] if len(values) == 1 else values, record
+            return date, (None, digest), record
+        return date, keys[0] if len(keys) == 1 else keys, record
+
+    def _mend_keys(
+        self, record: dict[str, Any], digest: str, unexpected: dict[FieldPath, Any]
+    ) -> None:
+        """Give a record each key that it lacks, and shorten one that no database could index."""
+        for name in self._spec.primary_keys:
+            value = record.get(name)
+            if not value:
+                is_time = self._fields.get(name, {}).get("format") == "date-time"
+                record[name] = to_iso(0) if is_time else digest
+                self.oddities.add(Oddity.NO_KEY, [name])
+            elif isinstance(value, str) and len(value) > _LONGEST_KEY:
+                unexpected[(name,)] = value
+                record[name] = value[: _LONGEST_KEY // 2] + _digest(value)
+                self.oddities.add(Oddity.LONG_KEY, [name])
 
 
 def _check_size(body: bytes) -> None:
@@ -245,31 +289,6 @@ def _is_newest_first(dates: list[int | None]) -> bool:
 def _digest(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def _parse_json(body: bytes) -> Any:
-    # One wrong byte in one text field must not keep a window from ever being read, so it becomes
-    # U+FFFD, and a raw control character stands for itself. A truncated answer fails to parse.
-    text = body.decode("utf-8", errors="replace")
-    try:
-        try:
-            return _loads(text, parse_float=Decimal)
-        except (ArithmeticError, ValueError):
-            # Perhaps for a number that Python does not take: it stays the text that it was.
-            return _loads(text, parse_float=_number_or_text, parse_int=_number_or_text)
-    except RecursionError as error:
-        message = "it is nested too deeply"
-        raise ValueError(message) from error
-
-
-_loads = partial(json.loads, parse_constant=str, strict=False)
-
-
-def _number_or_text(text: str) -> int | Decimal | str:
-    try:
-        return int(text) if text.lstrip("-").isdecimal() else Decimal(text)
-    except (ArithmeticError, ValueError):
-        return text
 
 
 def _to_ms(value: Any) -> int | None:

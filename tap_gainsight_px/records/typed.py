@@ -11,22 +11,36 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type
+from tap_gainsight_px.records.coercion import (
+    GREATEST_INTEGER,
+    LEAST_INTEGER,
+    is_left_out_if_null,
+)
+from tap_gainsight_px.records.selection import Deselected
 from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Where the schema says object or number, the beginning of a value that is neither that nor null.
-_OTHER_KINDS = {"object": re.compile(rb"\n[^{n]"), "number": re.compile(rb"\n[^-0-9n]")}
+# Where the schema says object or number, the beginning of a value that is neither that nor null,
+# or a number so long that it may be too large.
+_OTHER_KINDS = {
+    "object": re.compile(rb"\n[^{n]"),
+    "number": re.compile(rb"\n[^-0-9n]|[eE]|[^\n]{250}"),
+}
 
 # Numbers are not among them: a float would cost them digits.
-_PYTHON_TYPES: dict[str, Any] = {"string": str, "integer": int, "boolean": bool}
+_PYTHON_TYPES: dict[str, Any] = {
+    "string": str,
+    "integer": Annotated[int, Meta(ge=LEAST_INTEGER, le=GREATEST_INTEGER)],
+    "boolean": bool,
+}
 
 Fix: TypeAlias = "Callable[[list[Any]], None]"
 """What is done with one field of many records after they have been decoded."""
@@ -38,8 +52,6 @@ class MessageFormat:
 
     stream: str
     version: int | None = None
-    left_out: frozenset[str] = frozenset()
-    """Fields of the record that are not wanted."""
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -62,6 +74,7 @@ class RecordType:
         *,
         records_key: str | None,
         replication_key: str | None = None,
+        deselected: Deselected | None = None,
     ) -> None:
         """Make the type.
 
@@ -70,10 +83,17 @@ class RecordType:
             message_format: What the messages look like.
             records_key: Field of the answer that holds the records.
             replication_key: The one time of a record that is 1970 when it is 0.
+            deselected: What must not leave the tap.
+
+        Raises:
+            ValueError: Something deselected lies in an object that the type leaves as it is.
         """
         fields = schema.get("properties", {})
         record = _make_struct(
-            {name: fields[name] for name in fields if name != UNEXPECTED}, replication_key
+            {name: fields[name] for name in fields if name != UNEXPECTED},
+            deselected or Deselected(),
+            is_record=True,
+            replication_key=replication_key,
         )
         answer = msgspec.defstruct(
             "Answer",
@@ -93,9 +113,6 @@ class RecordType:
         self._decode = msgspec.json.Decoder(answer).decode
         self._fixes = record.fixes
         self._attributes = record.attributes
-        self._left_out = [
-            name for key, name in record.attributes.items() if key in message_format.left_out
-        ]
         self._message_format = message_format
         self._encode_lines = msgspec.json.Encoder().encode_lines
 
@@ -116,16 +133,13 @@ class RecordType:
         return list(map(attrgetter(self._attributes[name]), records))
 
     def finish(self, records: list[Any]) -> None:
-        """Check what stayed bytes, rewrite times, and drop the fields that are left out.
+        """Check what stayed bytes, rewrite times, drop what is deselected or an object of null.
 
         Raises:
             ValueError: A record does not fit after all.
         """
         for fix in self._fixes:
             fix(records)
-        for attribute in self._left_out:
-            for record in records:
-                setattr(record, attribute, UNSET)
 
     def lines(self, records: list[Any]) -> bytes:
         """Return records as RECORD messages, a line each."""
@@ -146,17 +160,36 @@ class _Struct:
         self.fixes: list[Fix] = []
 
 
-def _make_struct(properties: Mapping[str, Any], replication_key: str | None = None) -> _Struct:
+def _make_struct(
+    properties: Mapping[str, Any],
+    deselected: Deselected,
+    *,
+    is_record: bool = False,
+    replication_key: str | None = None,
+) -> _Struct:
+    """Return the type of a record, or of an object inside it.
+
+    Args:
+        properties: What the JSON Schema says of its fields.
+        deselected: What is not wanted of them.
+        is_record: Whether its fields become columns.
+        replication_key: The one time that is 1970 when it is 0.
+    """
     made = _Struct()
     fields: list[tuple[str, Any, Any]] = []
     for number, (name, field) in enumerate(properties.items()):
         # JSON names need not be Python names, so the attributes are simply counted.
         attribute = f"f{number}"
         made.attributes[name] = attribute
-        kind, fix = _make_type(attribute, field, has_zero=name == replication_key)
+        below = deselected.below(name)
+        kind, fix = _make_type(attribute, field, below, has_zero=name == replication_key)
         fields.append((attribute, kind, UNSET))
-        if fix is not None:
+        if deselected.holds((name,)):
+            made.fixes.append(_leave_out(attribute))
+        elif fix is not None:
             made.fixes.append(fix)
+        if is_record and is_left_out_if_null(field):
+            made.fixes.append(_leave_out_null(attribute))
     made.struct = msgspec.defstruct(
         "Record",
         fields,
@@ -164,18 +197,20 @@ def _make_struct(properties: Mapping[str, Any], replication_key: str | None = No
         forbid_unknown_fields=True,
         # Records hold no references to one another, so the collector need not look for rings.
         gc=False,
+        eq=False,
     )
     return made
 
 
 def _make_type(
-    attribute: str, field: Mapping[str, Any], *, has_zero: bool
+    attribute: str, field: Mapping[str, Any], deselected: Deselected, *, has_zero: bool
 ) -> tuple[Any, Fix | None]:
     """Return the type of one field, and what is to be done with it after decoding.
 
     Args:
         attribute: Where the type holds the field.
         field: Its JSON Schema.
+        deselected: What is not wanted inside it.
         has_zero: Whether a time of 0 is 1970, and not "never".
     """
     kind = declared_type(field)
@@ -184,20 +219,25 @@ def _make_type(
     if kind in _PYTHON_TYPES:
         return _optional(_PYTHON_TYPES[kind]), None
     if kind == "object" and field.get("properties"):
-        nested = _make_struct(field["properties"])
+        nested = _make_struct(field["properties"], deselected)
         return _optional(nested.struct), _fix_nested(attribute, nested.fixes)
     if kind == "array":
-        return _make_list(attribute, field.get("items", {}))
+        return _make_list(attribute, field.get("items", {}), deselected)
+    if deselected:
+        message = "what is deselected lies in an object that stays as it is"
+        raise ValueError(message)
     # `Raw` takes null as well.
     return Raw | UnsetType, _check_raw(attribute, kind)
 
 
-def _make_list(attribute: str, items: Mapping[str, Any]) -> tuple[Any, Fix | None]:
+def _make_list(
+    attribute: str, items: Mapping[str, Any], deselected: Deselected
+) -> tuple[Any, Fix | None]:
     kind = declared_type(items)
     if kind in _PYTHON_TYPES and "format" not in items:
         return _optional(list[_PYTHON_TYPES[kind] | None]), None  # type: ignore[valid-type]
     if kind == "object" and items.get("properties"):
-        nested = _make_struct(items["properties"])
+        nested = _make_struct(items["properties"], deselected)
         struct = nested.struct
         return _optional(list[struct | None]), _fix_each(attribute, nested.fixes)  # type: ignore[valid-type]
     # A list of anything else is in no answer of the API today. Only null fits this type, so a
@@ -207,6 +247,30 @@ def _make_list(attribute: str, items: Mapping[str, Any]) -> tuple[Any, Fix | Non
 
 def _optional(kind: Any) -> Any:
     return kind | UnsetType | None
+
+
+def _leave_out(attribute: str) -> Fix:
+    def fix(records: list[Any]) -> None:
+        for record in records:
+            setattr(record, attribute, UNSET)
+
+    return fix
+
+
+def _leave_out_null(attribute: str) -> Fix:
+    get = attrgetter(attribute)
+
+    def fix(records: list[Any]) -> None:
+        values = list(map(get, records))
+        # All at once: looking at each of them would take as long as decoding them.
+        together = b"\n".join([b"", *(value for value in values if type(value) is Raw)])
+        if b"\nnull" not in together and None not in values:
+            return
+        for record, value in zip(records, values, strict=True):
+            if value is None or (type(value) is Raw and bytes(value) == b"null"):
+                setattr(record, attribute, UNSET)
+
+    return fix
 
 
 def _rewrite_times(attribute: str, *, has_zero: bool) -> Fix:

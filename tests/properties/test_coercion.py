@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from tap_gainsight_px.catalog.schemas import UNEXPECTED, with_unexpected
 from tap_gainsight_px.records.coercion import Coercion
+from tap_gainsight_px.records.oddities import Oddities
+from tap_gainsight_px.records.selection import Deselected
 from tap_gainsight_px.timestamps import parse, to_iso
 
 SCHEMA: dict[str, Any] = with_unexpected(
@@ -49,9 +51,12 @@ values: st.SearchStrategy[Any] = st.recursive(
 records = st.dictionaries(st.sampled_from([*NAMES, "undeclared"]), values)
 
 
-def coerce(record: dict[str, Any], *, drop_unknown: bool = False) -> dict[str, Any]:
+def coerce(
+    record: dict[str, Any], schema: dict[str, Any] = SCHEMA, **options: Any
+) -> dict[str, Any]:
     """Mend a record in place, as the record path does."""
-    Coercion("a_stream", SCHEMA, drop_unknown=drop_unknown).coerce(record)
+    coercion = Coercion(schema, Oddities("a_stream"), **options)
+    coercion.finish(record, coercion.fit(record))
     return record
 
 
@@ -75,7 +80,7 @@ def test_no_value_disappears(record: dict[str, Any]) -> None:
     for name, value in before.items():
         if name == "time" and not isinstance(value, bool) and value in NOT_SET:
             assert coerced[name] is None
-        elif value is not None and coerced[name] is None:
+        elif value is not None and (name == "undeclared" or coerced.get(name) is None):
             assert coerced[UNEXPECTED][name] is value
 
 
@@ -83,6 +88,8 @@ def test_no_value_disappears(record: dict[str, Any]) -> None:
 def test_mending_twice_changes_nothing(record: dict[str, Any]) -> None:
     """What fits is left alone."""
     once = coerce(record)
+    once.pop(UNEXPECTED, None)
+    once.pop("undeclared", None)
     kept = {**once}
     assert coerce(once) == kept
 
@@ -149,15 +156,66 @@ def test_what_can_be_converted_without_loss_is(name: str, value: Any, coerced: A
     ],
 )
 def test_what_cannot_be_converted_is_set_apart(name: str, value: Any) -> None:
-    """The field is null and the value stands under its name in `_unexpected`."""
-    assert coerce({name: value}) == {name: None, UNEXPECTED: {name: value}}
+    """The field has no value, and the value stands under its name in `_unexpected`."""
+    coerced = coerce({name: value})
+    assert coerced.pop(UNEXPECTED) == {name: value}
+    assert coerced == ({} if name in {"free", "place", "texts"} else {name: None})
+
+
+@pytest.mark.parametrize("name", ["free", "place", "texts"])
+def test_an_object_of_null_is_left_out(name: str) -> None:
+    """A loader would store it as JSON null, which is not the null that a query asks for."""
+    assert coerce({name: None, "text": None}) == {"text": None}
+
+
+@pytest.mark.parametrize("whole", [2**63, -(2**63) - 1, Decimal("1e20")])
+def test_a_whole_number_past_64_bits_is_set_apart_with_its_digits(whole: Any) -> None:
+    """No database column for whole numbers holds it, and a rounded one would be another number."""
+    assert coerce({"whole": whole}) == {"whole": None, UNEXPECTED: {"whole": whole}}
+    assert coerce({"number": whole}) == {"number": whole}
+
+
+def test_what_px_calls_unexpected_is_kept_apart_from_what_the_tap_does() -> None:
+    """A field of PX that has the name of the tap's own is one more that nobody declared."""
+    coerced = coerce({UNEXPECTED: 5, "flag": "yes"})
+    assert coerced[UNEXPECTED] == {UNEXPECTED: 5, "flag": "yes"}
+
+
+def test_a_field_named_like_a_column_of_the_loaders_is_only_set_apart() -> None:
+    """`_sdc_deleted_at` marks a row as deleted: PX must not be able to say so."""
+    assert coerce({"_sdc_deleted_at": "now"}) == {UNEXPECTED: {"_sdc_deleted_at": "now"}}
+
+
+@pytest.mark.parametrize(
+    ("types", "value", "coerced"),
+    [
+        (["string", "integer"], 5, 5),
+        (["string", "integer"], "five", "five"),
+        (["string", "integer"], [5], "[5]"),
+        (["string", "integer"], {"a": 5}, '{"a": 5}'),
+        (["object", "array"], [5], [5]),
+    ],
+)
+def test_a_field_of_several_types_takes_values_of_all_of_them(
+    types: list[str], value: Any, coerced: Any
+) -> None:
+    """Who declares it so in a catalog wants them as they are, and others as text."""
+    several = {"properties": {"a": {"type": [*types, "null"]}}}
+    assert coerce({"a": value}, several) == {"a": coerced}
+    either = {"properties": {"a": {"anyOf": [{"type": one} for one in types]}}}
+    assert coerce({"a": value}, either) == {"a": coerced}
+
+
+def test_a_value_of_none_of_several_types_is_set_apart() -> None:
+    """Where text is not among them, there is no other way to keep it."""
+    schema = {"properties": {"a": {"type": ["integer", "boolean", "null"]}}}
+    assert coerce({"a": "x"}, schema) == {"a": None, UNEXPECTED: {"a": "x"}}
 
 
 @pytest.mark.parametrize("zero", [0, Decimal("0.0")])
 def test_zero_is_a_time_in_the_replication_key_alone(zero: Any) -> None:
     """An event says when it was, and the epoch is a time; elsewhere 0 is "never"."""
-    record = {"time": zero}
-    Coercion("a_stream", SCHEMA, replication_key="time").coerce(record)
+    record = coerce({"time": zero}, replication_key="time")
     assert record == {"time": "1970-01-01T00:00:00.000Z"}
     assert coerce({"time": zero}) == {"time": None}
 
@@ -168,17 +226,46 @@ def test_a_value_inside_an_object_is_set_apart_under_its_full_name() -> None:
     assert coerced == {"place": {"lat": None, "zip": "1"}, UNEXPECTED: {"place.lat": "north"}}
 
 
-def test_an_unknown_field_is_passed_on_or_reported_once(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """The user chooses whether a field that nobody declared goes to the target."""
-    assert coerce({"undeclared": 1}) == {"undeclared": 1}
-    coercion = Coercion("a_stream", SCHEMA, drop_unknown=True)
+def test_an_unknown_field_stays_and_is_set_apart_or_left_out_as_the_user_chooses() -> None:
+    """Loaders drop what has no column, so a field that nobody declared stands in `_unexpected`."""
+    assert coerce({"undeclared": 1}) == {"undeclared": 1, UNEXPECTED: {"undeclared": 1}}
+    assert coerce({"undeclared": None}) == {"undeclared": None}
+    assert coerce({"undeclared": 1, "text": "x"}, drop_unknown=True) == {"text": "x"}
+
+
+def test_an_undeclared_field_of_an_object_is_set_apart_where_objects_become_columns() -> None:
+    """Flattened, it has no column either; what lies deeper stays where it is."""
+    record = {"place": {"zip": "1", "floor": 2, "door": None}, "free": {"a": 1}}
+    assert coerce(dict(record)) == record
+    flattened = coerce(dict(record), flattened_levels=1)
+    assert flattened == {**record, UNEXPECTED: {"place.floor": 2}}
+
+
+def test_nothing_deselected_is_left_anywhere() -> None:
+    """Neither in its field, nor in `_unexpected` for being of another type or undeclared."""
+    record = {
+        "flag": "yes",
+        "free": "none",
+        "undeclared": 1,
+        "place": {"lat": "north", "zip": "1"},
+        "text": "x",
+    }
+    paths = [("flag",), ("free",), ("undeclared",), ("place", "lat")]
+    deselected = Deselected(frozenset(paths))
+    assert coerce(dict(record), deselected=deselected) == {"place": {"zip": "1"}, "text": "x"}
+    without = Deselected(frozenset({(UNEXPECTED,)}))
+    assert UNEXPECTED not in coerce(dict(record), deselected=without)
+
+
+def test_each_field_is_told_once_and_all_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """A million odd records are two lines in the log."""
+    oddities = Oddities("a_stream")
+    coercion = Coercion(SCHEMA, oddities)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            record = {"undeclared": 1, "text": "x"}
-            coercion.coerce(record)
-            assert record == {"text": "x"}
-    assert [line for line in caplog.messages if "undeclared" in line] == [
-        "a_stream: the schema does not know undeclared; it is left out"
-    ]
+            coercion.fit({"undeclared": 1, "text": "x"})
+        oddities.sum_up()
+    first, last = caplog.messages
+    assert first.startswith("a_stream: undeclared is not in the schema")
+    assert last.startswith("a_stream: records with a field not in the schema")
+    assert last.endswith(": undeclared in 3")

@@ -16,6 +16,7 @@ from typing_extensions import Self
 from tap_gainsight_px.catalog.schemas import UNEXPECTED, load_schema, with_unexpected
 from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.records.decoder import PageDecoder
+from tap_gainsight_px.records.selection import Deselected
 from tap_gainsight_px.records.typed import MessageFormat
 
 if TYPE_CHECKING:
@@ -171,11 +172,12 @@ def test_fields_that_are_left_out_are_not_in_the_records() -> None:
     spec = next(spec for spec in FAST if spec.name == "custom_events")
     schema = with_unexpected(load_schema("custom_events"))
     body = b'{"customEvents": [{"eventId": "1", "url": "u", "attributes": {"a": 1.10}}]}'
-    message_format = MessageFormat(
-        "custom_events", left_out=frozenset({"url", "attributes", "unknown"})
-    )
-    page = PageDecoder(spec, schema, message_format=message_format)(body)
+    deselected = Deselected(frozenset({("url",), ("attributes",), ("unknown",)}))
+    message_format = MessageFormat("custom_events")
+    decode = PageDecoder(spec, schema, message_format=message_format, deselected=deselected)
+    page = decode(body)
     assert meaning(page) == [{"eventId": "1"}]
+    assert [type(record) for _, _, record in page.rows] == [bytes]
 
 
 @pytest.mark.parametrize("version", [None, 1_700_000_000])

@@ -1,0 +1,68 @@
+"""What is odd about the records of one stream: told once by name, counted until its end."""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections import Counter
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from tap_gainsight_px.catalog.schemas import UNEXPECTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+logger = logging.getLogger(__name__)
+
+
+# Of each kind. A stream may have thousands of names, and a log line each helps nobody.
+_MOST_NAMES = 20
+
+
+class Oddity(enum.Enum):
+    """How a record differs from what its schema says, in the words of the log."""
+
+    MISFIT = f"not of the declared type, so the value is in {UNEXPECTED}"
+    UNDECLARED = f"not in the schema, so loaders have it in {UNEXPECTED} alone"
+    LEFT_OUT = "not in the schema, so it is left out"
+    NO_KEY = "missing though it is the key, so a digest of the record stands for it"
+    LONG_KEY = f"too long for a key, so it is shortened, and whole in {UNEXPECTED}"
+
+
+class Oddities:
+    """Counts by kind and field. Pages are decoded by several threads."""
+
+    def __init__(self, stream_name: str) -> None:
+        """Start with nothing odd.
+
+        Args:
+            stream_name: Name of the stream, for the log.
+        """
+        self._stream_name = stream_name
+        self._counts: dict[Oddity, Counter[str]] = {oddity: Counter() for oddity in Oddity}
+        self._lock = Lock()
+
+    def add(self, oddity: Oddity, names: Iterable[str]) -> None:
+        """Count one record that is odd in these fields; the first of each field is a warning."""
+        for name in names:
+            with self._lock:
+                counts = self._counts[oddity]
+                counts[name] += 1
+                is_new = counts[name] == 1 and len(counts) <= _MOST_NAMES
+            if is_new:
+                logger.warning("%s: %s is %s", self._stream_name, name, oddity.value)
+
+    def sum_up(self) -> None:
+        """Warn of each kind that was seen more than once, with the number of records by field."""
+        for oddity, counts in self._counts.items():
+            if counts.total() > 1:
+                found = [f"{name} in {count:,}" for name, count in counts.most_common(_MOST_NAMES)]
+                if more := len(counts) - len(found):
+                    found.append(f"and {more:,} more fields")
+                logger.warning(
+                    "%s: records with a field %s: %s",
+                    self._stream_name,
+                    oddity.value,
+                    ", ".join(found),
+                )
