@@ -54,10 +54,11 @@ class Oddities:
                 logger.warning("%s: %s is %s", self._stream_name, name, oddity.value)
 
     def sum_up(self) -> None:
-        """Warn of each kind that was seen more than once, with the number of records by field."""
+        """Warn of each kind that was seen more than once, with how often in which field."""
         for oddity, counts in self._counts.items():
             if counts.total() > 1:
-                found = [f"{name} in {count:,}" for name, count in counts.most_common(_MOST_NAMES)]
+                names = counts.most_common(_MOST_NAMES)
+                found = [f"{name} {count:,} times" for name, count in names]
                 if more := len(counts) - len(found):
                     found.append(f"and {more:,} more fields")
                 logger.warning(

@@ -68,7 +68,66 @@ def converted(record: Json, stream: str) -> Json:
     """Return a record of the API with its times as text, and null for those that are not set."""
     kind = KINDS.get(stream)
     made: Json = _converted(record, fields_of(stream), kind.time if kind else None)
+    return landed(made, stream)
+
+
+def landed(record: Json, stream: str) -> Json:
+    """Return a record as it has to leave the tap for every loader to take all of it.
+
+    No text holds a NUL. An integer past 64 bits, which no column holds, and a field that the
+    description does not know, which no column is for, stand in `_unexpected`. An object or a list
+    that is null is left out.
+    """
+    fields = fields_of(stream)
+    unexpected: Json = {}
+    made = _bounded(_cleaned(record), fields, "", unexpected)
+    for name, value in made.items():
+        if name not in fields and name not in KEYS_PUT_IN and value is not None:
+            unexpected[name] = value
+    for name, fact in fields.items():
+        if name in made and made[name] is None and _is_json(fact):
+            del made[name]
+    return {**made, "_unexpected": unexpected} if unexpected else made
+
+
+# What the tap puts into the records of children.
+KEYS_PUT_IN = {"engagementId", "identifyId"}
+_LARGEST = 2**63 - 1
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, list):
+        return [_cleaned(one) for one in value]
+    if isinstance(value, dict):
+        return {_cleaned(name): _cleaned(one) for name, one in value.items()}
+    return value
+
+
+def _bounded(record: Json, fields: dict[str, Json], path: str, unexpected: Json) -> Json:
+    made = dict(record)
+    for name, value in record.items():
+        fact = fields.get(name, {})
+        if fact.get("type") == "integer" and isinstance(value, int) and abs(value) > _LARGEST:
+            unexpected[path + name] = value
+            made[name] = None
+        elif "ref" in fact and isinstance(value, dict):
+            made[name] = _bounded(value, DEFINITIONS[fact["ref"]], f"{path}{name}.", unexpected)
+        elif "ref" in fact.get("items", {}) and isinstance(value, list):
+            inner = DEFINITIONS[fact["items"]["ref"]]
+            made[name] = [
+                _bounded(one, inner, f"{path}{name}.{at}.", unexpected)
+                if isinstance(one, dict)
+                else one
+                for at, one in enumerate(value)
+            ]
     return made
+
+
+def _is_json(fact: Json) -> bool:
+    """Whether loaders store a field as JSON, which has a null of its own."""
+    return "ref" in fact or fact.get("type") in {"object", "array"}
 
 
 def _converted(record: Any, fields: dict[str, Json], replication_key: str | None = None) -> Any:
@@ -128,7 +187,7 @@ def asked_one_by_one(world: World, stream: str) -> list[Json]:
     if stream == "survey_metadata":
         known = {one["engagementId"]: one for one in bodies(world, stream)}
         return [
-            {"engagementId": one["id"], **_wrapped(known.get(one["id"]))}
+            landed({"engagementId": one["id"], **_wrapped(known.get(one["id"]))}, stream)
             for one in bodies(world, "engagements")
         ]
     asked = [one["identifyId"] for one in bodies(world, "users") if one.get("identifyId")]

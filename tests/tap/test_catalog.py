@@ -139,7 +139,7 @@ def test_a_deselected_field_stays_away(
     [
         ((), {}, True),
         (("properties", "location"), {}, True),
-        (("properties", "location", "properties", "city"), {}, False),
+        (("properties", "location", "properties", "city"), {}, True),
         ((), {"flattening_enabled": True, "flattening_max_depth": 1}, False),
         ((), {"stream_maps": {"users": {"email": None}}}, False),
     ],

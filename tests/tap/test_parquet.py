@@ -118,13 +118,13 @@ def test_a_deselected_field_has_no_column(tmp_path: Path) -> None:
 
 def test_a_number_too_large_for_its_column_ends_the_run_with_one_line(tmp_path: Path) -> None:
     """A rounded number would be a wrong one, and a traceback tells nobody what to do."""
-    user = {"aptrinsicId": "u", "lastModifiedDate": START, "numberOfVisits": 2**70}
-    with SandboxServer(world_of(users=[user])) as sandbox:
-        output = sync(sandbox, "users", batch_config=parquet(tmp_path))
+    account = {"id": "a", "lastModifiedDate": START, "nps": 2**70 + 1}
+    with SandboxServer(world_of(accounts=[account])) as sandbox:
+        output = sync(sandbox, "accounts", batch_config=parquet(tmp_path))
     assert output.exit_code == 1
-    assert "users: a value of numberOfVisits does not fit" in str(output.error)
+    assert "accounts: a value of nps does not fit" in str(output.error)
     assert "jsonl" in str(output.error)
-    assert not output.bookmarks("users")
+    assert not output.bookmarks("accounts")
 
 
 def test_without_pyarrow_nothing_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
