@@ -1,4 +1,4 @@
-"""Generated tables of README.md, meltano.yml and the decisions, by cog: `make docs`.
+"""Generated tables of README.md and the decisions, by cog: `make docs`.
 
 The settings come from `settings.py`, the streams from the stream table, the decisions from their
 first lines.
@@ -9,24 +9,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.settings import SETTINGS_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from tap_gainsight_px.catalog.spec import StreamSpec
-
-# What Meltano's interface shows for a value.
-_OPTION_LABELS = {
-    "US": "United States",
-    "EU": "Europe",
-    "US2": "United States 2",
-    "pass": "Pass on",
-    "report": "Leave out and report",
-}
 
 
 def settings_table() -> str:
@@ -88,46 +79,6 @@ def decisions_table() -> str:
         date, status = re.findall(r"Date: ([\d-]+)\. Status: (\w+)", "\n".join(lines))[0]
         rows.append((f"[{file.name[:4]}]({file.name})", title.removeprefix("# "), date, status))
     return _table(("No.", "Decision", "Date", "Status"), rows)
-
-
-def meltano_settings(indent: int) -> str:
-    """Return the settings as `meltano.yml` lists them.
-
-    Args:
-        indent: How many spaces stand before each line.
-    """
-    fields = SETTINGS_SCHEMA["properties"].items()
-    lines = [line for name, field in fields for line in _meltano_setting(name, field)]
-    return "\n".join(" " * indent + line for line in lines)
-
-
-def _meltano_setting(name: str, field: dict[str, Any]) -> Iterator[str]:
-    yield f"- name: {name}"
-    yield f"  label: {_yaml(field['title'])}"
-    yield f"  kind: {_meltano_kind(field)}"
-    if "default" in field:
-        yield f"  value: {_yaml(field['default'])}"
-    if "enum" in field:
-        yield "  options:"
-    for value in field.get("enum", []):
-        yield f"  - {{label: {_yaml(_OPTION_LABELS.get(value, value))}, value: {_yaml(value)}}}"
-    if field.get("secret"):
-        yield "  sensitive: true"
-    yield f"  description: {_yaml(field['description'])}"
-
-
-def _meltano_kind(field: dict[str, Any]) -> str:
-    if "enum" in field:
-        return "options"
-    if field.get("format") == "date-time":
-        return "date_iso8601"
-    (kind,) = [one for one in field["type"] if one != "null"]
-    return str(kind)
-
-
-def _yaml(value: Any) -> str:
-    # JSON is YAML, whatever stands in a text.
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -36,7 +36,7 @@ from tap_gainsight_px.reading.planner import Run, shared_paths
 from tap_gainsight_px.records.page import Slice
 from tap_gainsight_px.redaction import hide, hide_address
 from tap_gainsight_px.run_clock import RunClock
-from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings
+from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings, what_is_set
 from tap_gainsight_px.stream import PxStream
 from tap_gainsight_px.stream_maps import definition_errors, watch_expressions
 
@@ -91,8 +91,7 @@ class TapGainsightPx(Tap):
 
         Without `raise_errors` (discovery) a missing API key is no error.
         """
-        # A setting that is null is one that is not set.
-        self._config = {name: value for name, value in self._config.items() if value is not None}
+        self._config = what_is_set(self._config)
         hide(str(self._config.get("api_key", "")).strip())
         hide_address(str(self._config.get("api_url", "")))
         self.append_builtin_config(self.config_jsonschema)

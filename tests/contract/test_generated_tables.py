@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import runpy
+import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -10,21 +11,54 @@ from typing import Any
 import pytest
 import yaml
 
+from tap_gainsight_px.tap import TapGainsightPx
 from tests.contract.facts import PROJECT
 
-# Run afresh: a tap that has been made anywhere adds the SDK's settings to the one imported.
-SETTINGS: dict[str, dict[str, Any]] = runpy.run_path(
-    str(PROJECT / "tap_gainsight_px" / "settings.py")
-)["SETTINGS_SCHEMA"]["properties"]
+
+def all_settings() -> dict[str, dict[str, Any]]:
+    """Return all settings of the tap by name, the SDK's among them."""
+    TapGainsightPx.append_builtin_config(TapGainsightPx.config_jsonschema)
+    settings: dict[str, dict[str, Any]] = TapGainsightPx.config_jsonschema["properties"]
+    return settings
+
+
+SETTINGS = all_settings()
 GENERATED = ["README.md", "meltano.yml", "docs/decisions/README.md"]
 
 
-def meltano_settings() -> dict[str, dict[str, Any]]:
-    """Return the settings of this tap in `meltano.yml` by name."""
+LOADERS = ("target-postgres", "target-snowflake")
+PLUGINS = ("tap-gainsight-px", *LOADERS)
+KINDS = {
+    "array": ["array"],
+    "boolean": ["boolean"],
+    "date_iso8601": ["string"],
+    "file": ["string"],
+    "integer": ["integer"],
+    "object": ["object"],
+    "options": ["string"],
+    "string": ["string"],
+}
+"""The JSON type that Meltano makes of each kind of setting."""
+
+
+def meltano_plugin(name: str) -> dict[str, Any]:
+    """Return what `meltano.yml` says of a plugin."""
     text = (PROJECT / "meltano.yml").read_text(encoding="utf-8")
-    extractors = yaml.safe_load(text)["plugins"]["extractors"]
-    (plugin,) = [one for one in extractors if one["name"] == "tap-gainsight-px"]
-    return {one["name"]: one for one in plugin["settings"]}
+    plugins = (one for kind in yaml.safe_load(text)["plugins"].values() for one in kind)
+    found: dict[str, Any] = next(one for one in plugins if one["name"] == name)
+    return found
+
+
+def meltano_settings(plugin: str = "tap-gainsight-px") -> dict[str, dict[str, Any]]:
+    """Return the settings of a plugin in `meltano.yml` by name."""
+    return {one["name"]: one for one in meltano_plugin(plugin)["settings"]}
+
+
+def about(loader: str) -> dict[str, Any]:
+    """Return what a loader says of itself; `tests/e2e` asks the loader whether it still does."""
+    text = (PROJECT / "docs" / "loaders" / f"{loader}.json").read_text(encoding="utf-8")
+    read: dict[str, Any] = json.loads(text)
+    return read
 
 
 @pytest.mark.parametrize("file", GENERATED)
@@ -53,7 +87,46 @@ def test_meltano_reads_every_setting_as_the_code_means_it(setting: str) -> None:
     assert [option["value"] for option in told.get("options", [])] == schema.get("enum", [])
 
 
-def test_meltano_hides_secrets_and_nothing_else() -> None:
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_every_setting_is_declared_with_its_kind(plugin: str) -> None:
+    """Meltano ignores what is not declared, and makes text of what is declared wrongly."""
+    declared = meltano_settings(plugin)
+    fields = about(plugin)["settings"]["properties"] if plugin in LOADERS else SETTINGS
+    assert [name for name in declared if "." not in name] == list(fields)
+    for name, field in fields.items():
+        assert set(KINDS[declared[name]["kind"]]) == set(field["type"]) - {"null"}, name
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_the_definition_of_a_loader_is_of_the_version_that_it_installs(loader: str) -> None:
+    """Settings and capabilities are those of the package that `pip_url` names."""
+    plugin = meltano_plugin(loader)
+    (version,) = re.findall(r"==([\d.]+)", plugin["pip_url"])
+    assert version == about(loader)["version"]
+    assert set(plugin["capabilities"]) == set(about(loader)["capabilities"])
+
+
+@pytest.mark.parametrize(
+    ("plugin", "secrets"),
+    [
+        ("tap-gainsight-px", {"api_key"}),
+        (
+            "target-postgres",
+            {
+                "password",
+                "sqlalchemy_url",
+                "ssl_client_private_key",
+                "ssh_tunnel.private_key",
+                "ssh_tunnel.private_key_password",
+            },
+        ),
+        (
+            "target-snowflake",
+            {"password", "private_key", "private_key_passphrase", "oauth_access_token"},
+        ),
+    ],
+)
+def test_meltano_hides_secrets_and_nothing_else(plugin: str, secrets: set[str]) -> None:
     """A secret must not show in `meltano config`."""
-    hidden = {name for name, one in meltano_settings().items() if one.get("sensitive")}
-    assert hidden == {"api_key"}
+    settings = meltano_settings(plugin).items()
+    assert {name for name, one in settings if one.get("sensitive")} == secrets

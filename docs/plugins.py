@@ -1,0 +1,138 @@
+"""The settings of tap and loaders as `meltano.yml` declares them, by cog: `make docs`.
+
+Meltano passes on no setting that is not declared when it comes from the environment, and makes text
+of one that is declared with the wrong kind. So all are declared, from what each program says of
+itself: the tap by its own code, a loader by its `--about`, kept in `docs/loaders/`.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tap_gainsight_px.settings import SETTINGS_SCHEMA
+from tap_gainsight_px.tap import TapGainsightPx
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+LOADERS = Path(__file__).parent / "loaders"
+
+# What differs from the loader's own default. docs/loading.md says why, and what it costs.
+CHOSEN: dict[str, dict[str, Any]] = {
+    "target-postgres": {
+        "default_target_schema": "gainsight_px",
+        "load_method": "upsert",
+    },
+    "target-snowflake": {
+        "default_target_schema": "GAINSIGHT_PX",
+        "load_method": "upsert",
+        "timestamp_type": "TIMESTAMP_TZ",
+    },
+}
+
+# What Meltano's interface shows for a value.
+_OPTION_LABELS = {
+    "US": "United States",
+    "EU": "Europe",
+    "US2": "United States 2",
+    "pass": "Pass on",
+    "report": "Leave out and report",
+}
+# Not every loader marks its secrets.
+_SECRET = re.compile(r"password|passphrase|sqlalchemy_url|token|private_key$")
+# The Singer SDK takes it and does not list it.
+_BATCH_SIZE = {
+    "type": ["integer", "null"],
+    "description": "Records in one file. Default: 10000.",
+}
+
+
+def tap_settings(indent: int) -> str:
+    """Return the settings of the tap, the SDK's among them.
+
+    Args:
+        indent: How many spaces stand before each line.
+    """
+    schema = copy.deepcopy(SETTINGS_SCHEMA)
+    TapGainsightPx.append_builtin_config(schema)
+    schema["properties"]["batch_config"]["properties"]["batch_size"] = _BATCH_SIZE
+    fields = schema["properties"]
+    defaults = {name: field["default"] for name, field in fields.items() if "default" in field}
+    return _lines(fields, defaults, indent)
+
+
+def loader_settings(loader: str, indent: int) -> str:
+    """Return the settings of a loader; a value stands only where it is not the loader's default.
+
+    Args:
+        loader: Name of the loader.
+        indent: How many spaces stand before each line.
+    """
+    about = json.loads((LOADERS / f"{loader}.json").read_text(encoding="utf-8"))
+    return _lines(about["settings"]["properties"], CHOSEN[loader], indent)
+
+
+def _lines(fields: Mapping[str, Any], values: Mapping[str, Any], indent: int) -> str:
+    lines: list[str] = []
+    for name, field in fields.items():
+        lines += _setting(name, field, values.get(name))
+        # The keys of `stream_maps` are names of streams. Of a part that is not set Meltano makes a
+        # null, which hides the default: so that is given.
+        parts = _parts(name, field) if name != "stream_maps" else ()
+        for path, part in parts:
+            lines += _setting(path, part, part.get("default"))
+    return "\n".join(" " * indent + line for line in lines)
+
+
+def _parts(path: str, field: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the parts of an object that have no parts themselves.
+
+    Meltano builds an object from its parts (`batch_config.encoding.format`), or takes it whole as
+    JSON; then the parts fill in what it lacks, but only if they are declared behind it.
+    """
+    for name, part in field.get("properties", {}).items():
+        if "properties" in part:
+            yield from _parts(f"{path}.{name}", part)
+        else:
+            yield f"{path}.{name}", part
+
+
+def _setting(name: str, field: Mapping[str, Any], value: Any) -> Iterator[str]:
+    default = field.get("default")
+    description = field.get("description", "")
+    if value is None and default is not None:
+        description += f" Default: {default if isinstance(default, str) else json.dumps(default)}."
+    title = name.rpartition(".")[2].replace("_", " ").capitalize()
+    yield f"- name: {name}"
+    yield f"  label: {_yaml(field.get('title', title))}"
+    yield f"  kind: {_kind(name, field)}"
+    if value is not None:
+        yield f"  value: {_yaml(value)}"
+    if "enum" in field:
+        yield "  options:"
+    for option in field.get("enum", []):
+        yield f"  - {{label: {_yaml(_OPTION_LABELS.get(option, option))}, value: {_yaml(option)}}}"
+    if field.get("secret") or _SECRET.search(name):
+        yield "  sensitive: true"
+    yield f"  description: {_yaml(description)}"
+
+
+def _kind(name: str, field: Mapping[str, Any]) -> str:
+    if "enum" in field:
+        return "options"
+    if field.get("format") == "date-time":
+        return "date_iso8601"
+    if name.endswith("_path"):
+        return "file"
+    types = [one for one in field.get("type", []) if one != "null"]
+    # Text is the only kind that one of several types can always be given as.
+    return {"number": "decimal"}.get(types[0], types[0]) if len(types) == 1 else "string"
+
+
+def _yaml(value: Any) -> str:
+    # JSON is YAML, whatever stands in a text.
+    return json.dumps(value, ensure_ascii=False)
