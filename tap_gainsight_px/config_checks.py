@@ -19,7 +19,6 @@ from singer_sdk.helpers._batch import BatchConfig
 from singer_sdk.singerlib import Catalog
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR, extend_validator_with_defaults
 
-from tap_gainsight_px.catalog.event_tables import event_stream_name
 from tap_gainsight_px.errors import SettingsError
 from tap_gainsight_px.output.batch_files import PARQUET
 from tap_gainsight_px.settings import sync_range
@@ -222,14 +221,9 @@ def _range_errors(config: Mapping[str, Any], now: int) -> Iterator[str]:
 
 
 def _event_errors(config: Mapping[str, Any]) -> Iterator[str]:
-    names: set[str] = set()
     for event_name in config.get("custom_event_streams", []):
-        name = event_stream_name(event_name)
         if ";" in event_name:
             yield f"custom_event_streams: no filter of the API can hold the ; in {event_name!r}"
-        if name in names:
-            yield f"custom_event_streams: {event_name!r} leads to {name}, like another name"
-        names.add(name)
 
 
 def _batch_errors(config: Mapping[str, Any]) -> Iterator[str]:

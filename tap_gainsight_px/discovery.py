@@ -3,42 +3,76 @@
 Two things are not in the files. `customAttributes` of users and accounts are typed by what PX says
 of the account's attributes (`/v1/admin/model/{user,account}/attributes`). A custom event that is
 to be a stream of its own gets a column for each attribute, typed by a sample of real events.
+
+Their types are those that the user has pinned in the catalog; else those that an earlier run has
+announced, for a loader does not change a column; else those of PX or the sample; else those that
+the catalog was discovered with, where PX cannot tell.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tap_gainsight_px.catalog.event_tables import event_table_schema, event_table_specs
-from tap_gainsight_px.catalog.schemas import load_schema, with_unexpected
-from tap_gainsight_px.catalog.spec import MAX_RANGE_DAYS
+from tap_gainsight_px.catalog import event_tables, pins
+from tap_gainsight_px.catalog.flattening import with_own_column
+from tap_gainsight_px.catalog.schemas import declared_type, load_schema, with_unexpected
 from tap_gainsight_px.catalog.streams import STREAMS
+from tap_gainsight_px.catalog.types import field_of, type_of, word_of
 from tap_gainsight_px.errors import RefusedError
-from tap_gainsight_px.reading.planner import make_reader
-from tap_gainsight_px.reading.windows import Window
-from tap_gainsight_px.records.decoder import PageDecoder
-from tap_gainsight_px.timestamps import DAY
+from tap_gainsight_px.output.announced import Announced
+from tap_gainsight_px.reading.event_sample import sample_events
+from tap_gainsight_px.records.attribute_list import attribute_fields, decode_attributes
+from tap_gainsight_px.timestamps import to_iso_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from singer_sdk.helpers._flattening import FlatteningOptions
 
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.reading.planner import Run
 
 logger = logging.getLogger(__name__)
 
-_SAMPLE_DAYS = MAX_RANGE_DAYS
+_CUSTOM = "customAttributes"
 
-# The types of AttributeMetadata as the API documents them.
-_ATTRIBUTE_TYPES: dict[str, dict[str, Any]] = {
-    "STRING": {"type": ["string", "null"]},
-    "NUMBER": {"type": ["number", "null"]},
-    "BOOLEAN": {"type": ["boolean", "null"]},
-    "DATE_TIME": {"type": ["string", "null"], "format": "date-time"},
-}
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of one stream before PX is asked.
+
+    Attributes:
+        given: Its schema in the catalog; empty without one.
+        announced: What earlier runs have announced.
+        resumes_at: Where this run begins to read, epoch milliseconds, if there is a bookmark.
+        flattening: How objects become columns; None where they stay objects.
+    """
+
+    given: Mapping[str, Any] = field(default_factory=dict)
+    announced: Announced = field(default_factory=Announced)
+    resumes_at: int | None = None
+    flattening: FlatteningOptions | None = None
+
+
+@dataclass(frozen=True)
+class Discovered:
+    """The schema of one stream.
+
+    Attributes:
+        schema: As a SCHEMA message has it.
+        catalog_schema: As the catalog has it: with marks where a type comes from PX.
+        announced: What it says of attributes.
+        columns: The column of each attribute, in a table of events.
+    """
+
+    schema: dict[str, Any]
+    catalog_schema: dict[str, Any]
+    announced: Announced = field(default_factory=Announced)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_specs(event_names: Sequence[str]) -> dict[str, StreamSpec]:
@@ -48,100 +82,224 @@ def find_specs(event_names: Sequence[str]) -> dict[str, StreamSpec]:
         event_names: Names of custom events, already checked by `config_checks`.
     """
     specs = {spec.name: spec for spec in STREAMS}
-    tables = event_table_specs(specs["custom_events"], event_names)
+    tables = event_tables.event_table_specs(specs["custom_events"], event_names)
+    for spec in tables:
+        if spec.name != event_tables.plain_stream_name(spec.event_name or ""):
+            logger.warning("The stream of the custom event %r is %s", spec.event_name, spec.name)
     return specs | {spec.name: spec for spec in tables}
 
 
-def discover_schema(spec: StreamSpec, run: Callable[[], Run] | None) -> dict[str, Any]:
-    """Return the JSON Schema of a stream's records.
+def discover(spec: StreamSpec, run: Callable[[], Run] | None, known: Known) -> Discovered:
+    """Return the schema of a stream's records.
 
-    What the API key may not read, or is missing, leaves fields without a type: they stay
-    free-form, and a warning says so.
+    What the API key may not read, or is missing, leaves attributes without a type, unless they are
+    known already: they stay free-form, and a warning says so.
 
     Args:
         spec: The stream.
-        run: Gives what requests need; None without an API key.
+        run: Gives what requests need; None where PX is not to be asked.
+        known: What is known of the stream.
 
     Raises:
         TapError: The API could not be asked.
     """
     schema = with_unexpected(load_schema(spec.schema_name))
-    if spec.attributes_path is None and spec.event_name is None:
-        return schema
+    if spec.attributes_path is not None:
+        return _with_custom_attributes(spec, run, known, schema)
+    if spec.event_name is not None:
+        return _with_event_columns(spec, run, known, schema)
+    schema = pins.with_pins(schema, known.given)
+    return Discovered(schema, schema)
+
+
+def _with_custom_attributes(
+    spec: StreamSpec, run: Callable[[], Run] | None, known: Known, schema: dict[str, Any]
+) -> Discovered:
+    """Return the schema of users or accounts, with a property for each custom attribute."""
+    given = _properties(_properties(known.given).get(_CUSTOM, {}))
+    schema = pins.with_pins(schema, _without_properties_of(_CUSTOM, known.given))
+    if declared_type(schema["properties"][_CUSTOM]) != "object":  # pinned as something else
+        return Discovered(schema, schema)
+    said = _said_by_px(spec, run, _attributes)
+    typed = _typed(known.announced.types, said, given)
+    if known.flattening is not None:
+        order = sorted(typed, key=lambda name: (name not in known.announced.types, name))
+        kept = with_own_column(schema, _CUSTOM, order, known.flattening)
+        if left := sorted(typed.keys() - set(kept)):
+            logger.warning(
+                "%s: flattening gives these attributes no column, because their names are too "
+                "long, odd, or another one's but for case and the like. Their values are in "
+                "_unexpected: %s",
+                spec.name,
+                ", ".join(map(repr, left)),
+            )
+        typed = {name: typed[name] for name in typed if name in kept}
+    return Discovered(
+        _put(schema, _CUSTOM, typed),
+        _put(schema, _CUSTOM, _for_catalog(typed, given)),
+        Announced(_words(typed, known.announced)),
+    )
+
+
+def _with_event_columns(
+    spec: StreamSpec, run: Callable[[], Run] | None, known: Known, schema: dict[str, Any]
+) -> Discovered:
+    """Return the schema of an event table, with a column for each attribute."""
+    fields = schema["properties"].keys()
+    given = {name: one for name, one in _properties(known.given).items() if name not in fields}
+    schema = pins.with_pins(schema, {"properties": _properties(known.given, fields)})
+    said = _said_by_px(spec, run, partial(_sampled, known=known))
+    columns = _columns(spec, known, said, given, fields)
+    by_attribute = {name: given[column] for name, column in columns.items() if column in given}
+    typed = {
+        name: event_tables.described(name, one)
+        for name, one in _typed(known.announced.types, said, by_attribute).items()
+        if name in columns
+    }
+    words = _words(typed, known.announced)
+
+    def with_columns(found: Mapping[str, Any]) -> dict[str, Any]:
+        by_column = {columns[name]: one for name, one in found.items()}
+        return {**schema, "properties": {**schema["properties"], **by_column}}
+
+    return Discovered(
+        with_columns(typed),
+        with_columns(_for_catalog(typed, by_attribute, columns)),
+        Announced(words, {name: columns[name] for name in words if name in columns}),
+        columns,
+    )
+
+
+def _columns(
+    spec: StreamSpec,
+    known: Known,
+    said: Mapping[str, Any],
+    given: Mapping[str, Any],
+    fields: Collection[str],
+) -> dict[str, str]:
+    """Return the column of each attribute of an event: that of an earlier run, if there was one."""
+    announced = sorted(known.announced.all_columns.items())
+    in_catalog = [(pins.attribute_of(name, one), name) for name, one in sorted(given.items())]
+    is_marked = {name: pins.MARK in one for name, one in given.items()}
+    kept = event_tables.kept_columns(
+        [*announced, *(pair for pair in in_catalog if is_marked[pair[1]])], fields=fields
+    )
+    columns = event_tables.column_names({*said, *known.announced.types}, kept=kept, fields=fields)
+    for name in sorted(columns):
+        if columns[name] != known.announced.all_columns.get(name, name):
+            logger.warning("%s: the column of attribute %r is %r", spec.name, name, columns[name])
+    # What the user has put into the catalog, for an attribute that was not seen yet.
+    return event_tables.kept_columns([*columns.items(), *in_catalog], fields=fields)
+
+
+def _said_by_px(
+    spec: StreamSpec,
+    run: Callable[[], Run] | None,
+    ask: Callable[[StreamSpec, Run], dict[str, dict[str, Any]]],
+) -> dict[str, dict[str, Any]]:
+    """Return a field for each attribute that PX tells of; none where it refuses."""
     if run is None:
-        logger.warning("Without api_key, %s has fields without a type", spec.name)
-        return schema
+        return {}
     try:
-        if spec.attributes_path is not None:
-            attributes = run().get(spec.attributes_path, {}, decode_attributes)
-            return with_attributes(schema, attributes)
-        return event_table_schema(schema, _sample_events(spec, run()))
+        return ask(spec, run())
     except RefusedError as error:
         if error.status not in {403, 404}:
             raise
         logger.warning("%s has fields without a type: %s", spec.name, error)
-        return schema
+        return {}
 
 
-def decode_attributes(body: bytes) -> list[dict[str, Any]]:
-    """Decode the answer of `/v1/admin/model/{type}/attributes`: a bare list.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    try:
-        answer = json.loads(body)
-    except RecursionError as error:
-        message = "it is nested too deeply"
-        raise ValueError(message) from error
-    if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
-        message = "it is no list of attributes"
-        raise ValueError(message)
-    return answer
+def _attributes(spec: StreamSpec, run: Run) -> dict[str, dict[str, Any]]:
+    assert spec.attributes_path is not None  # noqa: S101 - only such a stream is asked about
+    return attribute_fields(run.get(spec.attributes_path, {}, decode_attributes))
 
 
-def with_attributes(schema: dict[str, Any], attributes: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the schema with one typed property for each custom attribute.
-
-    Args:
-        schema: Schema of users or accounts.
-        attributes: What the API says of them. Those of the standard fields (origin DEFAULT), the
-            deleted ones and those of an unknown type are left out; their values still pass.
-    """
-    properties = {
-        attribute["apiName"]: {**_ATTRIBUTE_TYPES[attribute["type"]], **_description(attribute)}
-        for attribute in attributes
-        if attribute.get("origin", "CUSTOM") == "CUSTOM"
-        and attribute.get("state") != "DELETED"
-        and str(attribute.get("type")) in _ATTRIBUTE_TYPES
-        and isinstance(attribute.get("apiName"), str)
-    }
-    if not properties:
-        return schema
-    custom = {**schema["properties"]["customAttributes"], "properties": properties}
-    return {**schema, "properties": {**schema["properties"], "customAttributes": custom}}
-
-
-def _description(attribute: dict[str, Any]) -> dict[str, str]:
-    text = attribute.get("description") or attribute.get("name")
-    return {"description": text} if isinstance(text, str) else {}
-
-
-def _sample_events(spec: StreamSpec, run: Run) -> list[dict[str, Any]]:
-    """Return some real events of one name: a page of those of the longest range."""
-    assert spec.time_range is not None  # noqa: S101 - every event stream has one
-    # As they are in PX, with their attributes in one field.
-    reader = make_reader(spec, PageDecoder(replace(spec, event_name=None), {}), run)
-    end = run.settings.run_start
-    rows = reader.sample(Window(end - _SAMPLE_DAYS * DAY, end))
-    records = [record for _, _, record in rows if isinstance(record, dict)]
-    found = [record for record in records if record.get("eventName") == spec.event_name]
-    if not found:
+def _sampled(spec: StreamSpec, run: Run, *, known: Known) -> dict[str, dict[str, Any]]:
+    start = run.settings.start
+    if known.announced.types and known.resumes_at is not None:
+        # What came earlier has been seen, and taken down in STATE.
+        start = max(start, known.resumes_at)
+    found = sample_events(spec, run, start)
+    if not found and not known.announced.types:
         logger.warning(
-            "%s: PX has no custom event named %r in the last %d days, so its attributes have no "
-            "columns. Upper and lower case count",
+            "%s: PX has no custom event named %r since %s, so its attributes have no columns. "
+            "Upper and lower case count",
             spec.name,
             spec.event_name,
-            _SAMPLE_DAYS,
+            to_iso_seconds(start),
         )
-    return found
+    return event_tables.sampled_fields(found)
+
+
+def _typed(
+    announced: Mapping[str, str],
+    said: Mapping[str, Mapping[str, Any]],
+    given: Mapping[str, Mapping[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    """Return the field of each attribute.
+
+    Args:
+        announced: Types of earlier runs, as words.
+        said: What PX says now.
+        given: What the catalog says, with its marks.
+    """
+    typed: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys([*said, *announced, *given]):
+        own = given.get(name, {})
+        source = said.get(name, own)
+        about = {"description": source["description"]} if "description" in source else {}
+        if pins.is_pinned(own):
+            typed[name] = {**about, **pins.without_mark(own)}
+        elif name in announced:
+            typed[name] = {**field_of(announced[name]), **about}
+        elif type_of(source):
+            typed[name] = pins.without_mark(source)
+    return typed
+
+
+def _for_catalog(
+    typed: Mapping[str, Mapping[str, Any]],
+    given: Mapping[str, Mapping[str, Any]],
+    columns: Mapping[str, str] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Return the fields as the catalog has them: with a mark, where the user has pinned nothing."""
+    names = columns or {}
+    return {
+        name: dict(one)
+        if pins.is_pinned(given.get(name, {}))
+        else pins.marked(one, name if names.get(name, name) != name else None)
+        for name, one in typed.items()
+    }
+
+
+def _words(typed: Mapping[str, Mapping[str, Any]], announced: Announced) -> dict[str, str]:
+    """Return the types to remember: those of this run, and those announced before."""
+    words = {name: word_of(one) for name, one in typed.items()}
+    return {**announced.types, **{name: word for name, word in words.items() if word}}
+
+
+def _properties(schema: Any, names: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
+    """Return those properties of a schema that are schemas themselves, or some of them."""
+    properties = schema.get("properties") if isinstance(schema, Mapping) else None
+    return {
+        name: one
+        for name, one in (properties.items() if isinstance(properties, Mapping) else ())
+        if isinstance(one, dict) and (names is None or name in names)
+    }
+
+
+def _without_properties_of(field: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema in which one field has no properties."""
+    properties = _properties(schema)
+    if field in properties:
+        bare = {key: value for key, value in properties[field].items() if key != "properties"}
+        properties[field] = bare
+    return {"properties": properties}
+
+
+def _put(schema: dict[str, Any], field: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema in which one field has these properties, or none."""
+    if not properties:
+        return schema
+    with_properties = {**schema["properties"][field], "properties": properties}
+    return {**schema, "properties": {**schema["properties"], field: with_properties}}

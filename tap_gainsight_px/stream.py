@@ -9,9 +9,12 @@ from singer_sdk import Stream
 from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.singerlib import Schema
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
+from tap_gainsight_px.catalog.event_tables import ATTRIBUTES, EventColumns
 from tap_gainsight_px.errors import RefusedError, TapError
+from tap_gainsight_px.output.announced import Announced, write_announced
 from tap_gainsight_px.output.batch_files import BatchFiles
 from tap_gainsight_px.output.message_writer import PageWriter
 from tap_gainsight_px.output.state import StreamState
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from singer_sdk import Tap
     from singer_sdk.helpers import types
     from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.singerlib import Catalog
     from singer_sdk.singerlib.catalog import SelectionMask
 
     from tap_gainsight_px.catalog.spec import StreamSpec
@@ -44,7 +48,14 @@ class PxStream(Stream):
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
     def __init__(
-        self, tap: Tap, spec: StreamSpec, schema: dict[str, Any], run: Callable[[], Run]
+        self,
+        tap: Tap,
+        spec: StreamSpec,
+        schema: dict[str, Any],
+        run: Callable[[], Run],
+        *,
+        announced: Announced,
+        columns: Mapping[str, str],
     ) -> None:
         """Set up without a request.
 
@@ -53,6 +64,8 @@ class PxStream(Stream):
             spec: The stream's entry in the table.
             schema: Its JSON Schema.
             run: Gives what the streams of this run share; not asked before the sync begins.
+            announced: What the schema says of attributes, for STATE.
+            columns: The column of each attribute, in a table of events.
         """
         super().__init__(tap, schema=schema, name=spec.name)
         self.spec = spec
@@ -60,6 +73,16 @@ class PxStream(Stream):
         self.replication_key = spec.replication_key
         self._run = run
         self.selected_by_default = spec.selected_by_default
+        self._announced = announced
+        self._columns: EventColumns | None = None
+        if spec.event_name is not None:
+            self._columns = EventColumns(columns, fields=schema["properties"])
+
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take from a catalog what is selected, and put into it the schema that holds now."""
+        if entry := catalog.get_stream(self.name):
+            entry.schema = Schema.from_dict(self.schema)
+        super().apply_catalog(catalog)
 
     # From slices to messages
 
@@ -209,6 +232,7 @@ class PxStream(Stream):
             del run.progress[self.name]
             self._oddities.sum_up()
             self._save(progress.state)
+            self._tell_columns_to_come()
 
     def _begin(self, run: Run) -> StreamProgress:
         """Return this stream's progress; on the first call let all streams begin to read."""
@@ -227,6 +251,10 @@ class PxStream(Stream):
             replication_key=self.spec.replication_key if self._is_incremental else None,
             clock=run.clock,
         )
+        if self._columns is not None:
+            deselected = [path for path, selected in self.mask.items() if not selected]
+            self._columns.hide(path[1::2] for path in deselected)
+        # Also the types, before the first record: a table keeps those that it was made with.
         self._save(state)
         time_range = self.spec.time_range
         is_partial = time_range is not None and not time_range.full_table_is_whole
@@ -239,6 +267,7 @@ class PxStream(Stream):
             message_format=self._message_format(),
             deselected=Deselected.from_mask(self.mask),
             flattened_levels=self._flattened_levels,
+            columns=self._columns,
         )
         self._oddities = decode.oddities
         planned = for_a_sample(run) if self.ABORT_AT_RECORD_COUNT else run
@@ -270,9 +299,33 @@ class PxStream(Stream):
         self._flush()
 
     def _save(self, state: StreamState) -> None:
+        self._remember()
         self.state_manager.is_flushed &= not state.is_changed
         state.saved()
         self._write_state_message()
+
+    def _remember(self) -> None:
+        """Keep in STATE what the loader knows of attributes, and what the next run is to tell."""
+        types, columns = dict(self._announced.types), dict(self._announced.columns)
+        if self._columns is not None:
+            types_to_come, columns_to_come = self._columns.without_column()
+            types, columns = types_to_come | types, columns_to_come | columns
+        if write_announced(Announced(types, columns), self.stream_state):
+            self.state_manager.is_flushed = False
+
+    def _tell_columns_to_come(self) -> None:
+        names = [] if self._columns is None else sorted(self._columns.without_column()[1].items())
+        if names:
+            self.logger.warning(
+                "%s: new attributes have no column yet (their values are in %s): %s. They get one "
+                "at the next run",
+                self.name,
+                ATTRIBUTES,
+                ", ".join(
+                    repr(name) if name == column else f"{name!r} (column {column!r})"
+                    for name, column in names
+                ),
+            )
 
     def _flush(self) -> None:
         """Let go of the records of a slice, whether or not a STATE has followed them."""

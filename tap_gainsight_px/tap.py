@@ -18,6 +18,8 @@ from tap_gainsight_px.api.rate_limit import RateLimit
 from tap_gainsight_px.api.shared_answers import SharedAnswers
 from tap_gainsight_px.api.transport import Transport
 from tap_gainsight_px.cancellation import Cancellation
+from tap_gainsight_px.catalog.flattening import flattening_of
+from tap_gainsight_px.catalog.pins import schemas_given
 from tap_gainsight_px.check.command import check_option, selected, write_report
 from tap_gainsight_px.config_checks import (
     find_errors,
@@ -27,8 +29,9 @@ from tap_gainsight_px.config_checks import (
     read_config_file,
     read_json_object,
 )
-from tap_gainsight_px.discovery import discover_schema, find_specs
+from tap_gainsight_px.discovery import Discovered, Known, discover, find_specs
 from tap_gainsight_px.errors import SettingsError, ShortfallError, StreamsError, TapError
+from tap_gainsight_px.output.announced import read_announced
 from tap_gainsight_px.output.message_writer import PageWriter, write_output
 from tap_gainsight_px.output.state import checked_state, read_bookmark
 from tap_gainsight_px.reading.ordered_pool import OrderedPool
@@ -78,6 +81,8 @@ class TapGainsightPx(Tap):
         self._cancellation = Cancellation()
         self._is_interrupted = False
         self._clock = clock
+        # Before the SDK makes objects of them that know no keyword of ours.
+        self._given_schemas = schemas_given(kwargs.get("catalog"))
         has_mapper = kwargs.pop("setup_mapper", True)
         # The mapper needs the streams, and some of their types only the API can tell.
         super().__init__(setup_mapper=False, **kwargs)
@@ -125,19 +130,51 @@ class TapGainsightPx(Tap):
     def _specs(self) -> dict[str, StreamSpec]:
         return find_specs(self._config.get("custom_event_streams", []))
 
+    @cached_property
+    def _discovered(self) -> dict[str, Discovered]:
+        """The schema of each stream, by name."""
+        return {name: self._discover(spec) for name, spec in self._specs.items()}
+
     def discover_streams(self) -> list[Stream]:
-        """Return all streams, each with the schema that the catalog gives it, or PX."""
+        """Return all streams, each with its schema: what the files, PX, STATE and catalog say."""
         return [
-            PxStream(self, spec, self._schema(spec), lambda: self._run)
-            for spec in self._specs.values()
+            PxStream(
+                self,
+                self._specs[name],
+                found.schema,
+                lambda: self._run,
+                announced=found.announced,
+                columns=found.columns,
+            )
+            for name, found in self._discovered.items()
         ]
 
-    def _schema(self, spec: StreamSpec) -> dict[str, Any]:
-        entry = self.input_catalog.get_stream(spec.name) if self.input_catalog else None
-        if entry is not None and entry.schema.properties:
-            return entry.schema.to_dict()
-        run = (lambda: self._run) if self._config.get("api_key") else None
-        return discover_schema(spec, run)
+    def _discover(self, spec: StreamSpec) -> Discovered:
+        is_asked = self._config.get("api_key") and self._is_read(spec.name)
+        entry = self.state.get("bookmarks", {}).get(spec.name, {})
+        bookmark = read_bookmark(spec.name, entry, spec.replication_key or "")
+        known = Known(
+            given=self._given_schemas.get(spec.name, {}),
+            announced=read_announced(spec.name, entry),
+            resumes_at=None if bookmark is None else bookmark - self._settings.lookback,
+            flattening=flattening_of(self._config),
+        )
+        return discover(spec, (lambda: self._run) if is_asked else None, known)
+
+    def _is_read(self, stream: str) -> bool:
+        """Whether the stream is one of those that this run reads, as far as a catalog tells."""
+        if self.input_catalog is None:
+            return True
+        entry = self.input_catalog.get_stream(stream)
+        return entry is not None and entry.metadata.resolve_selection().get((), True)
+
+    @property
+    def catalog_dict(self) -> dict[str, Any]:
+        """The catalog, in which each type that does not come from a schema file has a mark."""
+        content: dict[str, Any] = super().catalog_dict
+        for entry in content["streams"]:
+            entry["schema"] = self._discovered[entry["tap_stream_id"]].catalog_schema
+        return content
 
     # The run
 
@@ -198,7 +235,9 @@ class TapGainsightPx(Tap):
         stream_maps = self._config.get("stream_maps") or {}
         if lines := list(definition_errors(stream_maps)):
             raise SettingsError(*lines)
-        _ = self.catalog  # may ask the API, whose errors are not those of the maps
+        # May ask the API, whose errors are not those of the maps. The streams put into the catalog
+        # what they have found.
+        _ = self.streams, self.catalog
         try:
             super().setup_mapper()
         except (MappingError, NotImplementedError) as error:  # an option that the SDK lacks

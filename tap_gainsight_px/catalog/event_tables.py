@@ -1,55 +1,33 @@
-"""Custom events as tables: a stream for each event name, its attributes as columns."""
+"""Custom events as tables: a stream for each event name, its attributes as columns.
+
+A record keeps its `attributes` whole; the columns are copies. So what has no column yet, or no
+longer fits the one that it has, is in the row all the same.
+"""
 
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import replace
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tap_gainsight_px.catalog.schemas import UNEXPECTED
+from tap_gainsight_px.catalog.names import choose_names, folded, is_loadable, with_digest
+from tap_gainsight_px.catalog.types import field_of, word_of_value, word_of_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from tap_gainsight_px.catalog.spec import StreamSpec
 
-# The other fields of CustomEvent. An attribute of the same name gets a column of another one.
-EVENT_FIELDS = frozenset(
-    {
-        "accountId",
-        "date",
-        "eventId",
-        "eventName",
-        "eventType",
-        "globalContext",
-        "identifyId",
-        "propertyKey",
-        "referrer",
-        "remoteHost",
-        "sessionId",
-        "url",
-        "userType",
-        UNEXPECTED,
-    }
-)
-_ATTRIBUTES = "attributes"
+ATTRIBUTES = "attributes"
+"""The field of a custom event that holds its attributes."""
+
+MOST_COLUMNS = 1_000
+"""Most attributes of one event that get a column: Postgres has room for 1,600 in a table."""
+
+_PREFIX = "custom_event_"
 _SUFFIX = "_attribute"
-
-# The JSON type of a value, looked for in this order: for Python, true is a number too.
-_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
-    "boolean": (bool,),
-    "integer": (int,),
-    "number": (float, Decimal),
-    "string": (str,),
-    "array": (list,),
-    "object": (dict,),
-}
-
-
-def event_stream_name(event_name: str) -> str:
-    """Return the name of the stream that holds the custom events of one name."""
-    return "custom_event_" + re.sub(r"\W+", "_", event_name.strip().lower()).strip("_")
+_FIELD_SUFFIX = "_field"
 
 
 def event_table_specs(custom_events: StreamSpec, event_names: Iterable[str]) -> list[StreamSpec]:
@@ -57,63 +35,145 @@ def event_table_specs(custom_events: StreamSpec, event_names: Iterable[str]) -> 
 
     Args:
         custom_events: The stream of all custom events.
-        event_names: Names as PX has them, no two of which lead to the same stream name.
+        event_names: Names as PX has them. Where two lead to the same name of a stream, that of
+            the later one ends in a digest.
     """
+    wanted = {name: plain_stream_name(name) for name in event_names}
     return [
-        replace(
-            custom_events,
-            name=event_stream_name(event_name),
-            schema_file=custom_events.name,
-            event_name=event_name,
-        )
-        for event_name in event_names
+        replace(custom_events, name=stream, schema_file=custom_events.name, event_name=event_name)
+        for event_name, stream in choose_names(wanted, kept={}, taken=()).items()
     ]
 
 
-def event_table_schema(schema: dict[str, Any], sample: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return the schema of custom events with one typed property for each attribute.
+def plain_stream_name(event_name: str) -> str:
+    """Return what the stream of an event is called, where nothing stands against it."""
+    words = re.sub(r"\W+", "_", event_name.strip().lower()).strip("_")
+    # One without a letter or digit would have no name at all.
+    return _PREFIX + (words or with_digest("", event_name)[1:])
+
+
+def kept_columns(columns: Iterable[tuple[str, str]], *, fields: Iterable[str]) -> dict[str, str]:
+    """Return the columns of earlier runs that can stay: whose names are sound and their own.
 
     Args:
-        schema: Schema of `custom_events`.
+        columns: Attributes and their columns; one that comes earlier is kept before a later one.
+        fields: The fields of every event.
+    """
+    used = {one for field in fields for one in folded(field)}
+    kept: dict[str, str] = {}
+    for name, column in columns:
+        if name not in kept and is_loadable(column) and not folded(column) & used:
+            kept[name] = column
+            used |= folded(column)
+    return kept
+
+
+def column_names(
+    attributes: Iterable[str], *, kept: Mapping[str, str], fields: Iterable[str]
+) -> dict[str, str]:
+    """Return a column for each attribute of an event, whatever the order they come in.
+
+    Args:
+        attributes: Names of attributes as PX has them.
+        kept: The columns that some have since earlier runs.
+        fields: The fields of every event.
+
+    Returns:
+        The columns by attribute, with those of `kept`; at most `MOST_COLUMNS`.
+    """
+    of_fields = {one for field in fields for one in folded(field)}
+    room = max(0, MOST_COLUMNS - len(kept))
+    wanted = {
+        name: name + _SUFFIX if folded(name) & of_fields else name
+        for name in sorted(set(attributes) - kept.keys())[:room]
+    }
+    return choose_names(wanted, kept=kept, taken=fields)
+
+
+def sampled_fields(sample: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return a typed field for each attribute that some events have.
+
+    Args:
         sample: Real events of one name.
     """
-    fields = {name: field for name, field in schema["properties"].items() if name != _ATTRIBUTES}
-    types: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {}
     for event in sample:
-        for name, value in (event.get(_ATTRIBUTES) or {}).items():
-            types.setdefault(name, set()).add(_json_type(value))
-    for name, found in types.items():
-        description = f"Attribute {name} of the event."
-        fields[_column(name)] = {**_column_type(found), "description": description}
-    return {**schema, "properties": fields}
+        attributes = event.get(ATTRIBUTES)
+        if isinstance(attributes, dict):
+            for name, value in attributes.items():
+                found.setdefault(name, set()).add(word_of_value(value))
+    return {name: field_of(word_of_values(words)) for name, words in found.items()}
 
 
-def lift_attributes(record: dict[str, Any]) -> None:
-    """Put the attributes of an event beside its other fields, in place."""
-    attributes = record.get(_ATTRIBUTES)
-    if isinstance(attributes, dict):
-        del record[_ATTRIBUTES]
-        record.update({_column(name): value for name, value in attributes.items()})
+def described(name: str, field: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the field of an attribute with a description, if it has none."""
+    return {"description": f"Attribute {name} of the event.", **field}
 
 
-def _column(attribute: str) -> str:
-    # Names that end like this are lengthened too, so that no two attributes share a column.
-    is_taken = attribute in EVENT_FIELDS or attribute.endswith(_SUFFIX)
-    return attribute + _SUFFIX if is_taken else attribute
+class EventColumns:
+    """Copies the attributes of an event beside its fields, and takes down those without a column.
 
+    Pages are decoded in worker threads, which share it.
+    """
 
-def _json_type(value: Any) -> str:
-    for json_type, python_types in _PYTHON_TYPES.items():
-        if isinstance(value, python_types):
-            return json_type
-    return "null"
+    def __init__(self, columns: Mapping[str, str], *, fields: Iterable[str] = ()) -> None:
+        """Prepare for one stream.
 
+        Args:
+            columns: The column of each attribute.
+            fields: The properties of the stream's schema, which no new column may equal.
+        """
+        self._columns = dict(columns)
+        self._fields = frozenset(fields) - frozenset(columns.values())
+        self._hidden: frozenset[str] = frozenset()
+        self._seen: dict[str, frozenset[str]] = {}
+        self._to_come: dict[str, str] = {}
+        self._lock = threading.Lock()
 
-def _column_type(seen: set[str]) -> dict[str, Any]:
-    found = seen - {"null"}
-    if found == {"integer", "number"}:
-        found = {"number"}
-    # What is of several types, or never had a value, is kept as text: nothing is lost by that.
-    (one,) = found if len(found) == 1 else ("string",)
-    open_ended = {"additionalProperties": True} if one == "object" else {}
-    return {"type": [one, "null"], **open_ended}
+    def hide(self, deselected: Iterable[tuple[str, ...]]) -> None:
+        """Let no attribute leave whose column is deselected, nor one deselected in `attributes`.
+
+        Args:
+            deselected: Paths of fields: the names, from the record inwards.
+        """
+        paths = set(deselected)
+        inside = {path[1] for path in paths if len(path) > 1 and path[0] == ATTRIBUTES}
+        hidden = set() if (ATTRIBUTES,) in paths else inside
+        hidden |= {name for name, column in self._columns.items() if (column,) in paths}
+        self._hidden = frozenset(hidden)
+
+    def lift(self, record: dict[str, Any]) -> None:
+        """Put copies of an event's attributes into their columns, in place."""
+        attributes = record.get(ATTRIBUTES)
+        if not isinstance(attributes, dict):
+            return
+        for name in self._hidden.intersection(attributes):
+            del attributes[name]
+        for name, value in attributes.items():
+            column = self._columns.get(name)
+            if column is None:
+                self._note(name, word_of_value(value))
+                continue
+            if column in record:  # a field that PX has made up since; it is not lost
+                record[column + _FIELD_SUFFIX] = record[column]
+            record[column] = value
+
+    def _note(self, name: str, word: str) -> None:
+        seen = self._seen.get(name, frozenset())
+        if word and word not in seen and (seen or len(self._seen) < MOST_COLUMNS):
+            with self._lock:
+                self._seen[name] = self._seen.get(name, frozenset()) | {word}
+
+    def without_column(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Return what was seen without a column: its types as words, and the columns to come.
+
+        Both by attribute. A column that has been named once stays so. For the main thread alone.
+        """
+        if not self._seen:
+            return {}, {}
+        with self._lock:
+            types = {name: word_of_values(words) for name, words in self._seen.items()}
+        kept = self._columns | self._to_come
+        names = column_names(types, kept=kept, fields=self._fields)
+        self._to_come = {name: names[name] for name in types if name in names}
+        return {name: types[name] for name in self._to_come}, self._to_come

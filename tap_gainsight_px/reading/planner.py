@@ -167,7 +167,7 @@ def _parent_ids(parent: Parent, run: Run) -> ParentIds:
     key = (parent.stream, parent.field)
     if key not in run.parent_ids:
         spec = run.specs[parent.stream]
-        page_size = _page_size(spec, run.settings)
+        page_size = page_size_of(spec, run.settings)
         if spec.paging is Paging.SCROLL:
             # The stream itself may read everything too, and PX refuses an equal request.
             page_size = other_page_size(page_size, READINGS)
@@ -198,7 +198,7 @@ def make_reader(
         run: What the streams share.
         page_size: Records per page; by default as the user wants, within the endpoint's maximum.
     """
-    page_size = page_size or _page_size(spec, run.settings)
+    page_size = page_size or page_size_of(spec, run.settings)
     return WindowReader(
         PageSource(spec, run.get, decode, page_size=page_size, scroll=run.scroll),
         window_max_records=run.settings.window_max_records,
@@ -207,7 +207,8 @@ def make_reader(
     )
 
 
-def _page_size(spec: StreamSpec, settings: Settings) -> int:
+def page_size_of(spec: StreamSpec, settings: Settings) -> int:
+    """Return how many records of a stream one page has, as the user and the endpoint want it."""
     return min(settings.page_size, spec.page_size_max or 1)
 
 

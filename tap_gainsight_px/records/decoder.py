@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
-from tap_gainsight_px.catalog.event_tables import lift_attributes
 from tap_gainsight_px.catalog.spec import ALL_FIELDS
 from tap_gainsight_px.errors import TooLargeError
 from tap_gainsight_px.records.coercion import Coercion, whole_number
@@ -38,6 +37,7 @@ from tap_gainsight_px.timestamps import parse_value, to_iso
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tap_gainsight_px.catalog.event_tables import EventColumns
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.records.page import Row
     from tap_gainsight_px.records.selection import Deselected, FieldPath
@@ -70,6 +70,7 @@ class PageDecoder:
         message_format: MessageFormat | None = None,
         deselected: Deselected | None = None,
         flattened_levels: int = 0,
+        columns: EventColumns | None = None,
     ) -> None:
         """Prepare for one stream.
 
@@ -81,8 +82,10 @@ class PageDecoder:
                 dicts, because each is looked at once more before it leaves.
             deselected: What must not leave the tap.
             flattened_levels: How many levels of objects become columns later on.
+            columns: Where attributes of events go; None where they stay in one field.
         """
         self._spec = spec
+        self._columns = columns
         self._fields: Mapping[str, Any] = schema.get("properties", {})
         self.oddities = Oddities(spec.name)
         self._coercion = Coercion(
@@ -227,8 +230,8 @@ class PageDecoder:
         # Of all fields as they came, whatever is made of them here.
         digest = "" if has_key and spec.row_id_of != ALL_FIELDS else _digest(record)
         date = None if spec.replication_key is None else _to_ms(record.get(spec.replication_key))
-        if spec.event_name is not None:
-            lift_attributes(record)
+        if self._columns is not None:
+            self._columns.lift(record)
         unexpected = self._coercion.fit(record)
         for name, value in context_fields.items():
             if record.get(name) is None:

@@ -1,4 +1,4 @@
-"""Discovery: what PX says of an account's attributes becomes part of the schema."""
+"""What PX says of an account's attributes becomes a typed field for each."""
 
 from __future__ import annotations
 
@@ -7,15 +7,7 @@ from typing import Any
 
 import pytest
 
-from tap_gainsight_px.discovery import decode_attributes, with_attributes
-
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "id": {"type": "string"},
-        "customAttributes": {"type": ["object", "null"], "additionalProperties": True},
-    },
-}
+from tap_gainsight_px.records.attribute_list import attribute_fields, decode_attributes
 
 
 def attribute(api_name: Any, kind: Any, **more: Any) -> dict[str, Any]:
@@ -24,10 +16,8 @@ def attribute(api_name: Any, kind: Any, **more: Any) -> dict[str, Any]:
 
 
 def typed(*attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return the properties that the schema gets from these attributes."""
-    schema = with_attributes(SCHEMA, list(attributes))
-    found: dict[str, Any] = schema["properties"]["customAttributes"].get("properties", {})
-    return found
+    """Return the fields that the schema gets from these attributes."""
+    return attribute_fields(attributes)
 
 
 @pytest.mark.parametrize(
@@ -88,15 +78,6 @@ def test_a_disabled_attribute_still_has_values() -> None:
 def test_the_description_says_what_it_is(texts: dict[str, Any], expected: str | None) -> None:
     """Or at least its name, where the account has described nothing."""
     assert typed(attribute("x", "STRING", **texts))["x"].get("description") == expected
-
-
-def test_the_schema_stays_open_and_the_given_one_unchanged() -> None:
-    """New attributes arrive before the next discovery."""
-    before = json.dumps(SCHEMA)
-    schema = with_attributes(SCHEMA, [attribute("x", "STRING")])
-    assert schema["properties"]["customAttributes"]["additionalProperties"] is True
-    assert schema["properties"]["id"] == SCHEMA["properties"]["id"]
-    assert json.dumps(SCHEMA) == before
 
 
 @pytest.mark.parametrize("body", [b'[{"apiName": "x"}]', b"[]"])

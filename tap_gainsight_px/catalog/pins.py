@@ -1,0 +1,109 @@
+"""What a catalog says of types: nothing, as a rule, for a catalog says what is selected.
+
+A catalog may be months old, and PX has gone on since. So types come from PX at each run, unless
+the user has pinned one on purpose, by editing the property in the catalog (`schema` in Meltano):
+
+- a property of the schema file is pinned where its type is not the file's;
+- one that stands for an attribute is discovered with a mark that repeats its type. It is pinned
+  where the two differ, or where the mark is gone. Meltano takes it away where it sets a schema.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.singerlib import Catalog
+
+from tap_gainsight_px.catalog.types import type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MARK = "x-discovered-as"
+"""Keyword of a property in the catalog; no SCHEMA message has it."""
+
+_ATTRIBUTE = "attribute"
+
+
+def schemas_given(catalog: Any) -> dict[str, dict[str, Any]]:
+    """Return the schemas of a catalog by stream, with the marks that the SDK's classes drop.
+
+    Args:
+        catalog: As it was read from JSON; an object of the SDK has lost its marks. None is empty.
+    """
+    if isinstance(catalog, Catalog):
+        return {name: entry.schema.to_dict() for name, entry in catalog.items()}
+    entries = catalog.get("streams") if isinstance(catalog, dict) else None
+    return {
+        entry["tap_stream_id"]: entry["schema"]
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, dict)
+        and "tap_stream_id" in entry
+        and isinstance(entry.get("schema"), dict)
+    }
+
+
+def marked(field: Mapping[str, Any], attribute: str | None = None) -> dict[str, Any]:
+    """Return the schema of an attribute as the catalog has it.
+
+    Args:
+        field: Its JSON Schema.
+        attribute: Its name, where the property has another one.
+    """
+    mark = {name: field[name] for name in ("type", "format") if name in field}
+    return {**field, MARK: mark if attribute is None else {**mark, _ATTRIBUTE: attribute}}
+
+
+def attribute_of(name: str, field: Mapping[str, Any]) -> str:
+    """Return the attribute that a property of a catalog stands for."""
+    mark = field.get(MARK)
+    attribute = mark.get(_ATTRIBUTE) if isinstance(mark, dict) else None
+    return attribute if isinstance(attribute, str) else name
+
+
+def is_pinned(field: Mapping[str, Any]) -> bool:
+    """Whether the user has chosen the type of an attribute."""
+    chosen = type_of(field)
+    mark = field.get(MARK)
+    return bool(chosen) and (not isinstance(mark, dict) or type_of(mark) != chosen)
+
+
+def without_mark(field: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a property as a SCHEMA message has it."""
+    return {name: value for name, value in field.items() if name != MARK}
+
+
+def with_pins(schema: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema with the types that the user has pinned in the catalog.
+
+    Only types count: a catalog made by an older version may lack properties, or require others.
+
+    Args:
+        schema: That of a schema file.
+        given: That of the catalog, without the properties that stand for attributes.
+    """
+    properties = dict(schema.get("properties", {}))
+    for name, field in _fields(given).items():
+        if name in properties:
+            properties[name] = _with_pin(properties[name], field)
+        elif type_of(field):
+            properties[name] = without_mark(field)
+    return {**schema, "properties": properties}
+
+
+def _with_pin(field: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    chosen = type_of(given)
+    if chosen and chosen != type_of(field):
+        return without_mark(given)
+    if "properties" in field:
+        return with_pins(field, given)
+    if isinstance(field.get("items"), dict) and isinstance(given.get("items"), dict):
+        return {**field, "items": _with_pin(field["items"], given["items"])}
+    return field
+
+
+def _fields(given: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    properties = given.get("properties")
+    if not isinstance(properties, dict):
+        return {}
+    return {name: field for name, field in properties.items() if isinstance(field, dict)}

@@ -1,0 +1,101 @@
+"""What a stream has announced to the loader of its attributes, as STATE remembers it.
+
+A table keeps the type that a column was made with, and its name. So both are remembered under the
+stream's bookmark, as words by attribute:
+
+    "types": {"seats": "number", "date": "string"}, "columns": {"date": "date_attribute"}
+
+A column is named only where it is not called like its attribute.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tap_gainsight_px.catalog.types import field_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+logger = logging.getLogger(__name__)
+
+_TYPES = "types"
+_COLUMNS = "columns"
+
+
+@dataclass(frozen=True)
+class Announced:
+    """The attributes of one stream that the loader knows.
+
+    Attributes:
+        types: Their types as words (`catalog.types`), by attribute.
+        columns: Their columns by attribute, where these have other names.
+    """
+
+    types: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def all_columns(self) -> dict[str, str]:
+        """The column of each attribute."""
+        return {name: self.columns.get(name, name) for name in self.types}
+
+
+def read_announced(stream: str, entry: Mapping[str, Any]) -> Announced:
+    """Return what earlier runs have announced.
+
+    What cannot be understood is left out with a warning: it is made anew from what PX says.
+
+    Args:
+        stream: Name of the stream, for the warning.
+        entry: The stream's own part of STATE.
+    """
+    types, are_types_whole = _readable(entry.get(_TYPES))
+    columns, are_columns_whole = _readable(entry.get(_COLUMNS))
+    known = {name: word for name, word in types.items() if _is_type(word)}
+    if not are_types_whole or not are_columns_whole or len(known) < len(types):
+        logger.warning(
+            "STATE: the types of %s are damaged; what is missing is made anew. If the loader then "
+            "refuses a column, drop that column",
+            stream,
+        )
+    return Announced(known, columns)
+
+
+def write_announced(announced: Announced, entry: dict[str, Any]) -> bool:
+    """Put what has been announced into the stream's own part of STATE.
+
+    Returns:
+        Whether that has changed anything.
+    """
+    differing = {
+        name: column
+        for name, column in announced.columns.items()
+        if column != name and name in announced.types
+    }
+    before = (entry.get(_TYPES), entry.get(_COLUMNS))
+    for key, content in ((_TYPES, dict(announced.types)), (_COLUMNS, differing)):
+        entry.pop(key, None)
+        if content:
+            entry[key] = content
+    return before != (entry.get(_TYPES), entry.get(_COLUMNS))
+
+
+def _readable(found: Any) -> tuple[dict[str, str], bool]:
+    """Return the pairs of text, and whether there was nothing else."""
+    if found is None:
+        return {}, True
+    if not isinstance(found, dict):
+        return {}, False
+    texts = {name: text for name, text in found.items() if isinstance(text, str)}
+    return texts, len(texts) == len(found)
+
+
+def _is_type(word: str) -> bool:
+    try:
+        field_of(word)
+    except ValueError:
+        return False
+    return True
