@@ -235,11 +235,15 @@ class TapGainsightPx(Tap):
         stream_maps = self._config.get("stream_maps") or {}
         if lines := list(definition_errors(stream_maps)):
             raise SettingsError(*lines)
-        # May ask the API, whose errors are not those of the maps. The streams put into the catalog
-        # what they have found.
-        _ = self.streams, self.catalog
+        if self.input_catalog is None:
+            _ = self.catalog  # may ask the API, whose errors are not those of the maps
         try:
             super().setup_mapper()
+            if self.input_catalog is not None:
+                # Nothing is wrong with the maps, so the API may be asked. The streams put into the
+                # catalog what they have found.
+                _ = self.streams
+                super().setup_mapper()
         except (MappingError, NotImplementedError) as error:  # an option that the SDK lacks
             if not stream_maps:
                 raise
