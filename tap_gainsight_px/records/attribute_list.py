@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.catalog.types import TYPES_OF_PX, field_of
+from tap_gainsight_px.records.json_text import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,11 +17,7 @@ def decode_attributes(body: bytes) -> list[dict[str, Any]]:
     Raises:
         ValueError: It is something else.
     """
-    try:
-        answer = json.loads(body)
-    except RecursionError as error:
-        message = "it is nested too deeply"
-        raise ValueError(message) from error
+    answer = parse_json(body)
     if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
         message = "it is no list of attributes"
         raise ValueError(message)
