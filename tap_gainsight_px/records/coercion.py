@@ -20,6 +20,8 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import simplejson
+
 from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type, declared_types
 from tap_gainsight_px.records.json_text import read_decimal
 from tap_gainsight_px.records.oddities import Oddity
@@ -282,7 +284,7 @@ def _coerced_boolean(value: Any, _: Mapping[str, Any]) -> Any:
 def _json_text(value: Any) -> str:
     if isinstance(value, Decimal):
         return str(value)
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return simplejson.dumps(value, use_decimal=True, ensure_ascii=False)
 
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {

@@ -101,6 +101,7 @@ def test_mending_twice_changes_nothing(record: dict[str, Any]) -> None:
         ("text", Decimal("1.10"), "1.10"),
         ("text", True, "true"),
         ("text", ["AP-1"], '["AP-1"]'),
+        ("text", {"ü": Decimal("0.10")}, '{"ü": 0.10}'),
         ("whole", "42", 42),
         ("whole", Decimal("5.0"), 5),
         ("number", "1.50", Decimal("1.50")),
