@@ -20,7 +20,7 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import simplejson
+import simplejson  # type: ignore[import-untyped]
 
 from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type, declared_types
 from tap_gainsight_px.records.json_text import read_decimal
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 _MISFIT = object()
 _MOST_DIGITS = 1_000
 
-# Names that loaders give to columns of their own.
-_LOADER_PREFIX = "_sdc_"
+LOADER_PREFIX = "_sdc_"
+"""How the names begin that loaders give to columns of their own."""
 
 LEAST_INTEGER = -(2**63)
 """No database column for integers holds a smaller one."""
@@ -119,7 +119,7 @@ class Coercion:
         self, record: dict[str, Any], undeclared: dict[str, Any], unexpected: dict[FieldPath, Any]
     ) -> None:
         for name in undeclared:
-            if self._drop_unknown or name.startswith(_LOADER_PREFIX):
+            if self._drop_unknown or name.startswith(LOADER_PREFIX):
                 del record[name]
         found: dict[FieldPath, Any] = {
             (name,): value for name, value in undeclared.items() if value is not None
@@ -284,7 +284,7 @@ def _coerced_boolean(value: Any, _: Mapping[str, Any]) -> Any:
 def _json_text(value: Any) -> str:
     if isinstance(value, Decimal):
         return str(value)
-    return simplejson.dumps(value, use_decimal=True, ensure_ascii=False)
+    return str(simplejson.dumps(value, use_decimal=True, ensure_ascii=False))
 
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {

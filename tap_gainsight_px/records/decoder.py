@@ -9,8 +9,9 @@ There are two ways, and both lead to the same messages:
     the fast one    bytes ─► typed records (`typed`) ─► times ─► RECORD messages as bytes
     the slow one    bytes ─► dicts ─► `coercion`, times too ─► dicts, for the SDK
 
-The fast one takes a whole page or none of it. A page with anything unusual in it (an undeclared
-field, a value of another type, a number too large, bytes that are no UTF-8) goes the slow way.
+The fast one takes a whole page. Where anything on it is unusual (a value of another type, a number
+too large, bytes that are no UTF-8), each record is decoded for itself, and those that are odd go
+the slow way. Fields that nobody declared are learnt, so that the next page is fast again.
 
 Every record has its key: a text key that PX leaves out, or that is empty, becomes a digest of the
 record as it came, and a time that is one becomes 1970. No loader takes a record without.
@@ -23,15 +24,15 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from msgspec import UNSET
-
 from tap_gainsight_px.catalog.spec import ALL_FIELDS
 from tap_gainsight_px.errors import TooLargeError
 from tap_gainsight_px.records.coercion import Coercion, whole_number
-from tap_gainsight_px.records.json_text import NUL, clean, parse_json
+from tap_gainsight_px.records.json_text import parse_json
 from tap_gainsight_px.records.oddities import Oddities, Oddity
-from tap_gainsight_px.records.page import Lines, Page
-from tap_gainsight_px.records.typed import RecordType
+from tap_gainsight_px.records.page import LONGEST_KEY, Page, in_order, is_newest_first
+from tap_gainsight_px.records.selection import Deselected
+from tap_gainsight_px.records.typed import TypedFormat
+from tap_gainsight_px.records.typed_pages import TypedPages
 from tap_gainsight_px.timestamps import parse_value, to_iso
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from tap_gainsight_px.catalog.event_tables import EventColumns
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.records.page import Row
-    from tap_gainsight_px.records.selection import Deselected, FieldPath
+    from tap_gainsight_px.records.selection import FieldPath
     from tap_gainsight_px.records.typed import MessageFormat
 
 
@@ -50,9 +51,6 @@ if TYPE_CHECKING:
 MOST_WEIGHT = 4_000_000
 _SMALL_BYTES = 1_000_000
 _SAMPLE_BYTES = 1_024
-
-# Postgres indexes no more than about 2,700 bytes of a row, and a key may be made of several fields.
-_LONGEST_KEY = 500
 
 # What the bodies of PX's errors are made of, in lower case.
 _ERROR_FIELDS = frozenset({"externalapierror", "error", "errors", "errormessage", "message"})
@@ -96,17 +94,20 @@ class PageDecoder:
             deselected=deselected,
             flattened_levels=flattened_levels,
         )
-        self._type: RecordType | None = None
-        plain = not (spec.event_name or spec.row_id_of or spec.parent) and spec.records_key
-        if plain and message_format is not None:
-            with suppress(ValueError):  # deselected inside what the type does not look into
-                self._type = RecordType(
-                    schema,
-                    message_format,
-                    records_key=spec.records_key,
-                    replication_key=spec.replication_key,
-                    deselected=deselected,
-                )
+        self._typed: TypedPages | None = None
+        plain = not (spec.event_name or spec.row_id_of or spec.parent)
+        if plain and spec.records_key and message_format is not None:
+            typed_format = TypedFormat(
+                schema,
+                message_format,
+                spec.records_key,
+                self.oddities,
+                replication_key=spec.replication_key,
+                drop_unknown=drop_unknown,
+                deselected=deselected or Deselected(),
+            )
+            with suppress(ValueError):  # such a type cannot be made
+                self._typed = TypedPages(spec, typed_format, lambda record: self._row(record, {}))
 
     def __call__(self, body: bytes, context_fields: Mapping[str, Any] | None = None) -> Page:
         """Decode one answer.
@@ -122,40 +123,10 @@ class PageDecoder:
         if not body:
             return Page([])
         _check_size(body)
-        if self._type is not None and not context_fields:
-            try:
-                return self._decode_typed(clean(body) if NUL in body else body, self._type)
-            except (ValueError, RecursionError):
-                pass  # the slow way finds out whether it is odd or wrong
+        if self._typed is not None and not context_fields:
+            with suppress(ValueError, RecursionError):  # the page is odd itself, or wrong
+                return self._typed(body)
         return self._decode(body, context_fields or {})
-
-    # The fast way
-
-    def _decode_typed(self, body: bytes, record_type: RecordType) -> Page:
-        answer = record_type.decode(body)
-        records = answer.rows
-        (key_name,) = self._spec.primary_keys
-        keys = record_type.values(records, key_name)
-        if not all(type(key) is str and 0 < len(key) <= _LONGEST_KEY for key in keys):
-            message = "a record without a key, or with a very long one"
-            raise ValueError(message)
-        dates: list[int | None] = [None] * len(records)
-        if self._spec.replication_key is not None:
-            found = record_type.values(records, self._spec.replication_key)
-            dates = [None if date is UNSET else date for date in found]
-        known = [date for date in dates if date is not None]
-        newest_first = _is_newest_first(dates)
-        if len(known) == len(records) and known != sorted(known):
-            order = sorted(range(len(known)), key=known.__getitem__)
-            dates, keys, records = ([some[at] for at in order] for some in (dates, keys, records))
-        record_type.finish(records)
-        return Page(
-            rows=Lines(dates, keys, [record_type.lines(records)]),
-            total_hits=None if answer.total_hits is UNSET else answer.total_hits,
-            scroll_id=answer.scroll_id or None,
-            is_last=None if answer.is_last is UNSET else answer.is_last,
-            came_newest_first=newest_first,
-        )
 
     # The slow way
 
@@ -178,13 +149,11 @@ class PageDecoder:
             message = f"it holds no list of records under {records_key!r}"
             raise ValueError(message)
         rows = [self._row(record, context_fields) for record in records]
-        newest_first = _is_newest_first([row[0] for row in rows])
-        if all(row[0] is not None for row in rows):
-            rows.sort(key=lambda row: row[0] or 0)
+        newest_first = is_newest_first([row[0] for row in rows])
         scroll_id = answer.get("scrollId")
         is_last = answer.get("isLastPage")
         return Page(
-            rows=rows,
+            rows=in_order(rows),
             total_hits=total_hits,
             scroll_id=str(scroll_id) if scroll_id else None,
             is_last=is_last if isinstance(is_last, bool) else None,
@@ -259,9 +228,9 @@ class PageDecoder:
                 is_time = self._fields.get(name, {}).get("format") == "date-time"
                 record[name] = to_iso(0) if is_time else digest
                 self.oddities.add(Oddity.NO_KEY, [name])
-            elif isinstance(value, str) and len(value) > _LONGEST_KEY:
+            elif isinstance(value, str) and len(value) > LONGEST_KEY:
                 unexpected[(name,)] = value
-                record[name] = value[: _LONGEST_KEY // 2] + _digest(value)
+                record[name] = value[: LONGEST_KEY // 2] + _digest(value)
                 self.oddities.add(Oddity.LONG_KEY, [name])
 
 
@@ -281,12 +250,6 @@ def _check_size(body: bytes) -> None:
 
 def _weight(body: bytes) -> int:
     return body.count(b",") + 8 * body.count(b"{") + 2 * body.count(b"[")
-
-
-def _is_newest_first(dates: list[int | None]) -> bool:
-    """Whether no date is later than the one before it; one that is missing is in no order."""
-    known = [date for date in dates if date is not None]
-    return len(known) == len(dates) and known == sorted(known, reverse=True)
 
 
 def _digest(value: Any) -> str:

@@ -43,13 +43,13 @@ class Oddities:
         self._counts: dict[Oddity, Counter[str]] = {oddity: Counter() for oddity in Oddity}
         self._lock = Lock()
 
-    def add(self, oddity: Oddity, names: Iterable[str]) -> None:
-        """Count one record that is odd in these fields; the first of each field is a warning."""
-        for name in names:
+    def add(self, oddity: Oddity, names: Iterable[str], records: int = 1) -> None:
+        """Count records that are odd in these fields; the first of each field is a warning."""
+        for name in names if records else ():
             with self._lock:
                 counts = self._counts[oddity]
-                counts[name] += 1
-                is_new = counts[name] == 1 and len(counts) <= _MOST_NAMES
+                is_new = not counts[name] and len(counts) <= _MOST_NAMES
+                counts[name] += records
             if is_new:
                 logger.warning("%s: %s is %s", self._stream_name, name, oddity.value)
 

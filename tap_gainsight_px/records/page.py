@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 # About what a page holds, so that a signal need not wait for a large window to be written.
 _RECORDS_PER_WRITE = 500
 
+LONGEST_KEY = 500
+"""Characters in the text of a key. Postgres indexes no more than about 2,700 bytes of a row, and a
+key may be made of several fields."""
+
 Key: TypeAlias = "str | tuple[Any, ...]"
 """What tells a record from another one: as a rule the values of its primary keys."""
 
@@ -110,6 +114,19 @@ class Slice:
     """What came of asking about a parent; None where no parent was asked about."""
     position: str | None = None
     """Where a full table continues after an interruption: the parent read last."""
+
+
+def in_order(rows: list[Row]) -> list[Row]:
+    """Return rows in the order of their dates, where each has one."""
+    if all(row[0] is not None for row in rows):
+        rows.sort(key=lambda row: row[0] or 0)
+    return rows
+
+
+def is_newest_first(dates: list[int | None]) -> bool:
+    """Whether no date is later than the one before it; one that is missing is in no order."""
+    known = [date for date in dates if date is not None]
+    return len(known) == len(dates) and known == sorted(known, reverse=True)
 
 
 def dates_and_keys(rows: Sequence[Row]) -> tuple[list[int | None], list[Key]]:

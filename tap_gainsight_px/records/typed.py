@@ -1,49 +1,39 @@
-"""The type that a stream's records are decoded into, made from its JSON Schema.
+"""Decodes the records of one stream into a type made from its JSON Schema, and encodes them.
 
-Decoding into a type proves, in C, that every field is declared and of the declared type. What the
-type does not hold (free-form objects, decimals) stays the bytes that it was. Whatever does not
-fit raises a `ValueError`, and the caller takes the slow path for that page.
+Decoding into a type proves, in C, that every field is declared and of the declared type. What does
+not fit raises a `ValueError`, and the caller takes another path for that record.
+
+Fields that nobody declared can be learnt: they go along as the bytes that they were, and stand in
+`_unexpected` as well, like on the path of single records.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
-from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type
-from tap_gainsight_px.records.coercion import (
-    GREATEST_INTEGER,
-    LEAST_INTEGER,
-    is_left_out_if_null,
-)
+from tap_gainsight_px.catalog.schemas import UNEXPECTED
+from tap_gainsight_px.records.coercion import LOADER_PREFIX
+from tap_gainsight_px.records.oddities import Oddity
 from tap_gainsight_px.records.selection import Deselected
-from tap_gainsight_px.timestamps import to_iso
+from tap_gainsight_px.records.typed_fields import (
+    RAW,
+    FieldTypes,
+    Fix,
+    check_raw,
+    declared_fields,
+    leave_out,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable, Mapping
 
-# Where the schema says object or number, the beginning of a value that is neither that nor null,
-# or a number so long that it may be too large.
-_OTHER_KINDS = {
-    "object": re.compile(rb"\n[^{n]"),
-    "number": re.compile(rb"\n[^-0-9n]|[eE]|[^\n]{250}"),
-}
-
-# Numbers are not among them: a float would cost them digits.
-_PYTHON_TYPES: dict[str, Any] = {
-    "string": str,
-    "integer": Annotated[int, Meta(ge=LEAST_INTEGER, le=GREATEST_INTEGER)],
-    "boolean": bool,
-}
-
-Fix: TypeAlias = "Callable[[list[Any]], None]"
-"""What is done with one field of many records after they have been decoded."""
+    from tap_gainsight_px.records.oddities import Oddities
 
 
 @dataclass(frozen=True)
@@ -52,6 +42,29 @@ class MessageFormat:
 
     stream: str
     version: int | None = None
+
+
+@dataclass(frozen=True)
+class TypedFormat:
+    """What is to be known of a stream to decode its records into a type.
+
+    Attributes:
+        schema: JSON Schema of a record.
+        message_format: What the messages look like.
+        records_key: Field of the answer that holds the records.
+        oddities: Takes down the fields that nobody declared.
+        replication_key: The one time of a record that is 1970 when it is 0.
+        drop_unknown: Whether fields that nobody declared are left out.
+        deselected: What must not leave the tap.
+    """
+
+    schema: Mapping[str, Any]
+    message_format: MessageFormat
+    records_key: str
+    oddities: Oddities
+    replication_key: str | None = None
+    drop_unknown: bool = False
+    deselected: Deselected = field(default_factory=Deselected)
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -67,57 +80,76 @@ class _Message(msgspec.Struct, gc=False):
 class RecordType:
     """Decodes the records of one stream, and encodes them as RECORD messages."""
 
-    def __init__(
-        self,
-        schema: Mapping[str, Any],
-        message_format: MessageFormat,
-        *,
-        records_key: str | None,
-        replication_key: str | None = None,
-        deselected: Deselected | None = None,
-    ) -> None:
+    def __init__(self, typed_format: TypedFormat, learnt: Iterable[str] = ()) -> None:
         """Make the type.
 
         Args:
-            schema: JSON Schema of a record.
-            message_format: What the messages look like.
-            records_key: Field of the answer that holds the records.
-            replication_key: The one time of a record that is 1970 when it is 0.
-            deselected: What must not leave the tap.
+            typed_format: What is to be known of the stream.
+            learnt: Names of fields that nobody declared.
 
         Raises:
-            ValueError: Something deselected lies in an object that the type leaves as it is.
+            ValueError: Something deselected lies in an object that the type leaves as it is, or a
+                field has a name that no generated type can have.
         """
-        fields = schema.get("properties", {})
-        record = _make_struct(
+        self._format = typed_format
+        self.learnt = frozenset(learnt)
+        fields = typed_format.schema.get("properties", {})
+        record = declared_fields(
             {name: fields[name] for name in fields if name != UNEXPECTED},
-            deselected or Deselected(),
+            typed_format.deselected,
             is_record=True,
-            replication_key=replication_key,
+            replication_key=typed_format.replication_key,
         )
-        answer = msgspec.defstruct(
-            "Answer",
-            [
-                ("rows", list[record.struct]),  # type: ignore[name-defined]
-                ("total_hits", int | UnsetType | None, UNSET),
-                ("scroll_id", str | UnsetType | None, UNSET),
-                ("is_last", bool | UnsetType | None, UNSET),
-            ],
-            rename={
-                "rows": records_key or "",
-                "total_hits": "totalHits",
-                "scroll_id": "scrollId",
-                "is_last": "isLastPage",
-            },
-        )
-        self._decode = msgspec.json.Decoder(answer).decode
-        self._fixes = record.fixes
+        self._add_learnt(record)
+        record.make()
         self._attributes = record.attributes
-        self._message_format = message_format
+        self.names = frozenset(record.attributes)
+        """All fields that a record may have."""
+        self._fixes = record.fixes
+        facts: list[tuple[str, Any, Any]] = [
+            ("total_hits", int | UnsetType | None, UNSET),
+            ("scroll_id", str | UnsetType | None, UNSET),
+            ("is_last", bool | UnsetType | None, UNSET),
+        ]
+        names = {
+            "rows": typed_format.records_key,
+            "total_hits": "totalHits",
+            "scroll_id": "scrollId",
+            "is_last": "isLastPage",
+        }
+        whole, apart = (
+            msgspec.defstruct("Answer", [("rows", list[row]), *facts], rename=names)  # type: ignore[valid-type]
+            for row in (record.struct, Raw)
+        )
+        self._decode = msgspec.json.Decoder(whole).decode
+        self._decode_apart = msgspec.json.Decoder(apart).decode
+        self._decode_one = msgspec.json.Decoder(record.struct).decode
         self._encode_lines = msgspec.json.Encoder().encode_lines
 
+    def _add_learnt(self, record: FieldTypes) -> None:
+        learnt = sorted(self.learnt)
+        attributes = {name: record.add(name, RAW) for name in learnt}
+        record.fixes += [
+            check_raw(attribute, "", leaves_out_null=False) for attribute in attributes.values()
+        ]
+        deselected = self._format.deselected
+        wanted = {
+            name: attribute
+            for name, attribute in attributes.items()
+            if not deselected.holds((name,))
+        }
+        if not self._format.drop_unknown and not deselected.holds((UNEXPECTED,)):
+            # Of no type at all: an answer that has a field of this name takes another path.
+            place = record.add(UNEXPECTED, UnsetType)
+            record.fixes.append(_set_apart(place, wanted, self._format.oddities))
+        record.fixes += [
+            leave_out(attribute)
+            for name, attribute in attributes.items()
+            if self._format.drop_unknown or name not in wanted or name.startswith(LOADER_PREFIX)
+        ]
+
     def decode(self, body: bytes) -> Any:
-        """Return the answer: `rows`, `total_hits`, `scroll_id`, `is_last`.
+        """Return the answer: `rows` (typed records), `total_hits`, `scroll_id`, `is_last`.
 
         Raises:
             ValueError: The answer does not fit, down to the last field of the last record.
@@ -128,200 +160,79 @@ class RecordType:
             raise ValueError(message)
         return self._decode(body)
 
+    def decode_apart(self, body: bytes) -> Any:
+        """Return the answer as `decode` does, but with `rows` as the bytes of each record.
+
+        Raises:
+            ValueError: The answer is no such list of records.
+        """
+        if b"\n" in body or b"\r" in body:
+            body = msgspec.json.format(body, indent=-1)
+        return self._decode_apart(body)
+
+    def decode_one(self, row: Any) -> Any:
+        """Return the bytes of one record as a typed record.
+
+        Raises:
+            ValueError: It does not fit.
+        """
+        return self._decode_one(row)
+
     def values(self, records: list[Any], name: str) -> list[Any]:
         """Return one field of many records; `UNSET` where it is missing."""
         return list(map(attrgetter(self._attributes[name]), records))
 
-    def finish(self, records: list[Any]) -> None:
+    def finish(self, records: list[Any]) -> set[int]:
         """Check what stayed bytes, rewrite times, drop what is deselected or an object of null.
 
-        Raises:
-            ValueError: A record does not fit after all.
+        Returns:
+            The places of records that do not fit after all, and may have been changed in part.
         """
-        for fix in self._fixes:
-            fix(records)
+        return {unfit for fix in self._fixes for unfit in fix(records)}
 
     def lines(self, records: list[Any]) -> bytes:
         """Return records as RECORD messages, a line each."""
-        stream = self._message_format.stream
-        version = UNSET if self._message_format.version is None else self._message_format.version
+        message_format = self._format.message_format
+        version = UNSET if message_format.version is None else message_format.version
         now = datetime.now(timezone.utc).isoformat()
         return self._encode_lines(
-            [_Message("RECORD", stream, record, version, now) for record in records]
+            [_Message("RECORD", message_format.stream, record, version, now) for record in records]
         )
 
 
-class _Struct:
-    """A generated type: JSON name → attribute, and what is to be done after decoding."""
-
-    def __init__(self) -> None:
-        self.struct: Any = None
-        self.attributes: dict[str, str] = {}
-        self.fixes: list[Fix] = []
-
-
-def _make_struct(
-    properties: Mapping[str, Any],
-    deselected: Deselected,
-    *,
-    is_record: bool = False,
-    replication_key: str | None = None,
-) -> _Struct:
-    """Return the type of a record, or of an object inside it.
+def _set_apart(place: str, attributes: Mapping[str, str], oddities: Oddities) -> Fix:
+    """Put learnt fields into `_unexpected` as well.
 
     Args:
-        properties: What the JSON Schema says of its fields.
-        deselected: What is not wanted of them.
-        is_record: Whether its fields become columns.
-        replication_key: The one time that is 1970 when it is 0.
+        place: Attribute of `_unexpected`.
+        attributes: Attribute of each learnt field that is wanted.
+        oddities: Takes down how many there were.
     """
-    made = _Struct()
-    fields: list[tuple[str, Any, Any]] = []
-    for number, (name, field) in enumerate(properties.items()):
-        # JSON names need not be Python names, so the attributes are simply counted.
-        attribute = f"f{number}"
-        made.attributes[name] = attribute
-        below = deselected.below(name)
-        kind, fix = _make_type(attribute, field, below, has_zero=name == replication_key)
-        fields.append((attribute, kind, UNSET))
-        if deselected.holds((name,)):
-            made.fixes.append(_leave_out(attribute))
-        elif fix is not None:
-            made.fixes.append(fix)
-        if is_record and is_left_out_if_null(field):
-            made.fixes.append(_leave_out_null(attribute))
-    made.struct = msgspec.defstruct(
-        "Record",
-        fields,
-        rename={attribute: name for name, attribute in made.attributes.items()},
-        forbid_unknown_fields=True,
-        # Records hold no references to one another, so the collector need not look for rings.
+    if not attributes:
+        return lambda _: set()
+    getters = {name: attrgetter(attribute) for name, attribute in attributes.items()}
+    apart: Any = msgspec.defstruct(
+        "Unexpected",
+        [(attribute, RAW, UNSET) for attribute in attributes.values()],
+        rename={attribute: name for name, attribute in attributes.items()},
         gc=False,
         eq=False,
     )
-    return made
 
-
-def _make_type(
-    attribute: str, field: Mapping[str, Any], deselected: Deselected, *, has_zero: bool
-) -> tuple[Any, Fix | None]:
-    """Return the type of one field, and what is to be done with it after decoding.
-
-    Args:
-        attribute: Where the type holds the field.
-        field: Its JSON Schema.
-        deselected: What is not wanted inside it.
-        has_zero: Whether a time of 0 is 1970, and not "never".
-    """
-    kind = declared_type(field)
-    if field.get("format") == "date-time":
-        return _optional(int), _rewrite_times(attribute, has_zero=has_zero)
-    if kind in _PYTHON_TYPES:
-        return _optional(_PYTHON_TYPES[kind]), None
-    if kind == "object" and field.get("properties"):
-        nested = _make_struct(field["properties"], deselected)
-        return _optional(nested.struct), _fix_nested(attribute, nested.fixes)
-    if kind == "array":
-        return _make_list(attribute, field.get("items", {}), deselected)
-    if deselected:
-        message = "what is deselected lies in an object that stays as it is"
-        raise ValueError(message)
-    # `Raw` takes null as well.
-    return Raw | UnsetType, _check_raw(attribute, kind)
-
-
-def _make_list(
-    attribute: str, items: Mapping[str, Any], deselected: Deselected
-) -> tuple[Any, Fix | None]:
-    kind = declared_type(items)
-    if kind in _PYTHON_TYPES and "format" not in items:
-        return _optional(list[_PYTHON_TYPES[kind] | None]), None  # type: ignore[valid-type]
-    if kind == "object" and items.get("properties"):
-        nested = _make_struct(items["properties"], deselected)
-        struct = nested.struct
-        return _optional(list[struct | None]), _fix_each(attribute, nested.fixes)  # type: ignore[valid-type]
-    # A list of anything else is in no answer of the API today. Only null fits this type, so a
-    # page that has one takes the slow path, which knows what to do.
-    return UnsetType | None, None
-
-
-def _optional(kind: Any) -> Any:
-    return kind | UnsetType | None
-
-
-def _leave_out(attribute: str) -> Fix:
-    def fix(records: list[Any]) -> None:
-        for record in records:
-            setattr(record, attribute, UNSET)
+    def fix(records: list[Any]) -> set[int]:
+        columns = [_without_nulls(list(map(get, records))) for get in getters.values()]
+        for name, column in zip(getters, columns, strict=True):
+            oddities.add(Oddity.UNDECLARED, [name], len(column) - column.count(UNSET))
+        for record, *values in zip(records, *columns, strict=True):
+            if any(value is not UNSET for value in values):
+                setattr(record, place, apart(*values))
+        return set()
 
     return fix
 
 
-def _leave_out_null(attribute: str) -> Fix:
-    get = attrgetter(attribute)
-
-    def fix(records: list[Any]) -> None:
-        values = list(map(get, records))
-        # All at once: looking at each of them would take as long as decoding them.
-        together = b"\n".join([b"", *(value for value in values if type(value) is Raw)])
-        if b"\nnull" not in together and None not in values:
-            return
-        for record, value in zip(records, values, strict=True):
-            if value is None or (type(value) is Raw and bytes(value) == b"null"):
-                setattr(record, attribute, UNSET)
-
-    return fix
-
-
-def _rewrite_times(attribute: str, *, has_zero: bool) -> Fix:
-    get = attrgetter(attribute)
-    zero = to_iso(0) if has_zero else None
-
-    def fix(records: list[Any]) -> None:
-        for record, time in zip(records, list(map(get, records)), strict=True):
-            if time:  # neither null nor `UNSET`
-                setattr(record, attribute, to_iso(time))
-            elif time == 0:
-                setattr(record, attribute, zero)
-
-    return fix
-
-
-def _check_raw(attribute: str, kind: str) -> Fix:
-    get = attrgetter(attribute)
-    is_other = _OTHER_KINDS[kind].search if kind in _OTHER_KINDS else None
-
-    def fix(records: list[Any]) -> None:
-        # All at once: no value holds a line break, so it can stand before each of them.
-        values = [value for value in map(get, records) if value is not UNSET]
-        together = b"\n".join([b"", *values])
-        if is_other is not None and is_other(together):
-            message = f"a value that is no {kind}"
-            raise ValueError(message)
-        if not together.isascii():
-            together.decode("utf-8")
-
-    return fix
-
-
-def _fix_nested(attribute: str, fixes: list[Fix]) -> Fix | None:
-    get = attrgetter(attribute)
-
-    def fix(records: list[Any]) -> None:
-        nested = [value for value in map(get, records) if value]
-        for one in fixes:
-            one(nested)
-
-    return fix if fixes else None
-
-
-def _fix_each(attribute: str, fixes: list[Fix]) -> Fix | None:
-    get = attrgetter(attribute)
-
-    def fix(records: list[Any]) -> None:
-        lists = [values for values in map(get, records) if values]
-        nested = [value for values in lists for value in values if value is not None]
-        for one in fixes:
-            one(nested)
-
-    return fix if fixes else None
+def _without_nulls(values: list[Any]) -> list[Any]:
+    """Return values with `UNSET` in place of null."""
+    if b"\nnull" not in b"\n".join([b"", *(value for value in values if value is not UNSET)]):
+        return values
+    return [UNSET if value is UNSET or bytes(value) == b"null" else value for value in values]
