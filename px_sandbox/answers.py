@@ -219,4 +219,4 @@ def _with_value(rows: Sequence[bytes], name: str, value: str | None) -> list[byt
 
 def _not_seen_after(user: Record, limit_ms: int) -> bool:
     seen_ms = user.get("lastSuccessfulLoginTimestamp")
-    return seen_ms is None or seen_ms <= limit_ms
+    return not isinstance(seen_ms, int) or seen_ms <= limit_ms

@@ -30,7 +30,19 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 def encode(value: object) -> bytes:
     """Return compact JSON; integers of any size and ``Decimal`` keep all their digits."""
-    return _encoder.encode(value)
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can name
+        return _escaped(value).encode()
+
+
+def _escaped(value: object) -> str:
+    if isinstance(value, dict):
+        fields = (f"{json.dumps(key)}:{_escaped(inner)}" for key, inner in value.items())
+        return f"{{{','.join(fields)}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(_escaped, value))}]"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value)
 
 
 def decode(text: bytes) -> Any:

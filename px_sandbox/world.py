@@ -9,7 +9,16 @@ from px_sandbox.clock import Clock
 from px_sandbox.generate import generate_history
 from px_sandbox.growth import Growth
 from px_sandbox.kinds import KINDS, Kind, Record, kind_named
-from px_sandbox.stores import NO_TIME, Entry, Listing, Timeline, decode, encode, encode_record
+from px_sandbox.stores import (
+    NO_TIME,
+    Entry,
+    Listing,
+    Timeline,
+    decode,
+    decode_exact,
+    encode,
+    encode_record,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,7 +66,12 @@ class World:
         return world
 
     def put(
-        self, kind: str, record: Mapping[str, Any] | bytes, visible_from_ms: int | None = None
+        self,
+        kind: str,
+        record: Mapping[str, Any] | bytes,
+        visible_from_ms: int | None = None,
+        *,
+        key: str | None = None,
     ) -> None:
         """Add one record, or replace the one with the same key.
 
@@ -65,9 +79,10 @@ class World:
             kind: Name of a kind (see ``kinds.py``).
             record: A mapping, or the exact JSON text of an object as bytes.
             visible_from_ms: Epoch milliseconds at which the API begins to show it; now if None.
+            key: Kept under this key instead of the record's own, which it may then lack.
         """
         definition = _stored(kind)
-        entry = self._entry(definition, encode_record(record))
+        entry = self._entry(definition, encode_record(record), key=key)
         with self._lock:
             store = self._store(definition)
             self._deleted.discard((kind, entry.key or ""))
@@ -166,18 +181,22 @@ class World:
                 store.waiting.add(entry, from_ms)
         store.load(visible)
 
-    def _entry(self, kind: Kind, body: bytes, record: Record | None = None) -> Entry:
+    def _entry(
+        self, kind: Kind, body: bytes, record: Record | None = None, key: str | None = None
+    ) -> Entry:
         if record is None:
             record = decode(body)
-            if kind.key is not None and not isinstance(record.get(kind.key), str):
+        if key is None and kind.key is not None:
+            key = record.get(kind.key)
+            if not isinstance(key, str):
                 msg = f"a record of kind {kind.name!r} needs its key {kind.key!r}, a string"
                 raise ValueError(msg)
         if kind.name == "users" and isinstance(record.get("identifyId"), str):
-            self._users_by_identify_id[record["identifyId"]] = record["aptrinsicId"]
+            self._users_by_identify_id[record["identifyId"]] = key or ""
         time_ms = record.get(kind.time) if kind.time else None
         return Entry(
             time_ms if type(time_ms) is int else NO_TIME,
-            record[kind.key] if kind.key else None,
+            key,
             body,
         )
 
@@ -202,5 +221,5 @@ def _stored(name: str) -> Kind:
 def _shown(kind: Kind, body: bytes) -> bytes:
     if not kind.hidden:
         return body
-    record = decode(body)
+    record = decode_exact(body)
     return encode({name: value for name, value in record.items() if name not in kind.hidden})

@@ -24,6 +24,7 @@ Json = dict[str, Any]
 UNEXPECTED = "_unexpected"
 FREE: Json = {"type": "object", "free_form": True}
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MOST_EXPONENT = 300
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 # What a column of an attribute holds; the rest are free-form.
@@ -56,7 +57,12 @@ def same(sent: Any, landed: Any) -> bool:
         return sent.keys() == landed.keys() and all(same(sent[one], landed[one]) for one in sent)
     if isinstance(sent, list) and isinstance(landed, list):
         return len(sent) == len(landed) and all(map(same, sent, landed))
-    return bool(sent == landed)
+    return bool(sent == landed) or (_is_beyond_doubles(sent) and _is_number_text(sent, landed))
+
+
+def _is_beyond_doubles(value: Any) -> bool:
+    """Whether a number is so large or small that loaders do not read it: its digits are text."""
+    return isinstance(value, Decimal) and abs(value.adjusted()) > _MOST_EXPONENT
 
 
 class Comparison:

@@ -10,7 +10,7 @@ from px_sandbox import KINDS
 from tests.contract.facts import fields_of
 from tests.e2e.odd_values import ATTRIBUTE_TYPES
 from tests.e2e.odd_worlds import MODELS
-from tests.e2e.oracle import FACT_OF_COLUMN, FREE, Comparison, clean
+from tests.e2e.oracle import FACT_OF_COLUMN, FREE, UNEXPECTED, Comparison, clean
 from tests.tap.harness import Output, discover, sync
 
 if TYPE_CHECKING:
@@ -27,33 +27,16 @@ def happen(world: World, step: Step) -> None:
         for key in keys:
             world.delete(kind, key)
     for kind, records in step.records.items():
-        for record in records:
-            world.put(kind, as_sent(record))
+        for number, record in enumerate(records):
+            # Two without a key are two.
+            stand_in = f"without a key {world.clock.now_ms()} {number}"
+            world.put(kind, record, key=record.get(str(KINDS[kind].key)) or stand_in)
     for kind, attributes in step.attributes.items():
         for record in world.records(kind):
             world.delete(kind, record["id"])
         for name, value_type in attributes:
             told = {"id": name, "apiName": name, "name": name, "type": value_type}
-            world.put(kind, as_sent({**told, "origin": "CUSTOM"}))
-
-
-def as_sent(record: Json) -> bytes:
-    """Return a record as PX sends it: half surrogates escaped, every number with its digits."""
-    numbers: dict[str, str] = {}
-
-    def marked(value: Any) -> Any:
-        if isinstance(value, Decimal):
-            mark = f"\x01{len(numbers)}\x01"
-            numbers[json.dumps(mark)] = str(value)
-            return mark
-        if isinstance(value, dict):
-            return {name: marked(inner) for name, inner in value.items()}
-        return [marked(one) for one in value] if isinstance(value, list) else value
-
-    text = json.dumps(marked(record))
-    for mark, number in numbers.items():
-        text = text.replace(mark, number)
-    return text.encode()
+            world.put(kind, {**told, "origin": "CUSTOM"})
 
 
 class Pipe:
@@ -123,18 +106,16 @@ class Pipe:
         events = truth(self._sandbox.world, "custom_events") if self._plan.event_names else []
         for name in self._plan.event_names:
             records = [self._trimmed(one) for one in events if one.get("eventName") == name]
-            stream = self._stream_of(name)
+            stream = self._stream_of(name, tables)
             yield from self._table(stream, tables, records, fields_of("custom_events"))
 
-    def _stream_of(self, event_name: str) -> str:
-        """Return the name of an event's stream: they are announced in the order of the setting."""
-        streams = [
-            one["stream"]
-            for one in self._output.of("SCHEMA")
-            if one["stream"].startswith("custom_event_")
-        ]
-        found: str = list(dict.fromkeys(streams))[self._plan.event_names.index(event_name)]
-        return found
+    def _stream_of(self, event_name: str, tables: dict[str, Table]) -> str:
+        """Return the stream that holds the events of a name: what it is called is the tap's."""
+        for name, table in tables.items():
+            names = {row["eventName"] for row in table.rows if name.startswith("custom_event_")}
+            if clean(event_name) in names:
+                return name
+        return ""
 
     def _trimmed(self, record: Json) -> Json:
         """Return a record without what is deselected."""
@@ -149,31 +130,40 @@ class Pipe:
     def _table(
         self, stream: str, tables: dict[str, Table], records: list[Json], facts: dict[str, Json]
     ) -> Iterator[str]:
-        kind = KINDS.get(stream, KINDS["custom_events"])
-        key = str(kind.key)
-        expected = {clean(one[key]): one for one in records}
-        rows = tables[stream].by(key) if stream in tables else {}
-        gone = self._known.setdefault(stream, set()) - expected.keys()
-        self._known[stream] |= expected.keys()
-        for one in expected.keys() - rows.keys():
-            yield f"{stream}: no row for {one!r}"
-        for one in rows.keys() - expected.keys() - gone:
-            yield f"{stream}: a row for {one!r}, which PX does not have"
-        for one in rows:
-            if (rows[one].get("_sdc_deleted_at") is not None) != (one in gone):
-                yield f"{stream}: {one!r} is marked as deleted wrongly, or not marked"
+        key = str(KINDS.get(stream, KINDS["custom_events"]).key)
+        rows = identified(tables[stream], key) if stream in tables else {}
+        keyed = {key_text(one[key]): one for one in records if one.get(key) not in {None, ""}}
+        gone = self._known.setdefault(stream, set()) - keyed.keys()
+        self._known[stream] |= keyed.keys()
         columns = self._attribute_columns(stream, tables.get(stream))
-        sent = {clean(one[key]) for one in self._output.records(stream)}
-        for one in expected.keys() & rows.keys():
-            row = Comparison(expected[one], rows[one])
-            for difference in row.fields(facts):
-                yield f"{stream} {one!r}: {difference}"
-            attributes = expected[one].get("attributes")
+        sent = {one[key] for one in self._output.records(stream)}
+
+        def compared(record: Json, row: Json) -> list[str]:
+            comparison = Comparison(without(record, key), without(row, key))
+            attributes = record.get("attributes")
             values = attributes if isinstance(attributes, dict) else {}
-            for difference in row.copies(clean(values), columns, all_there=one in sent):
+            return [
+                *comparison.fields(facts),
+                *comparison.copies(clean(values), columns, all_there=row[key] in sent),
+                *comparison.left(),
+            ]
+
+        for one, row in rows.items():
+            if (row.get("_sdc_deleted_at") is not None) != (one in gone):
+                yield f"{stream}: {one!r} is marked as deleted wrongly, or not marked"
+        for one in keyed.keys() - rows.keys():
+            yield f"{stream}: no row for {one!r}"
+        for one in keyed.keys() & rows.keys():
+            for difference in compared(keyed[one], rows[one]):
                 yield f"{stream} {one!r}: {difference}"
-            for difference in row.left():
-                yield f"{stream} {one!r}: {difference}"
+        others = [row for one, row in rows.items() if one not in keyed.keys() | gone]
+        for record in (one for one in records if one.get(key) in {None, ""}):
+            found = next((row for row in others if not compared(record, row)), None)
+            if found is None:
+                yield f"{stream}: no row for {record}, which has no key, among {others}"
+            else:
+                others.remove(found)
+        yield from (f"{stream}: a row that PX does not have: {row}" for row in others)
 
     def _attribute_columns(self, stream: str, table: Table | None) -> dict[str, tuple[str, Json]]:
         """Return the columns of an event's attributes, which the schema says, with their types."""
@@ -195,3 +185,23 @@ class Pipe:
 def truth(world: World, stream: str) -> list[Json]:
     """Return what the server shows of a stream, every number with its digits."""
     return [json.loads(body, parse_float=Decimal) for body in world.bodies(stream)]
+
+
+def identified(table: Table, key: str) -> dict[str, Json]:
+    """Return the rows by their keys; a key too long for a database stands in `_unexpected`."""
+    found = {}
+    for row in table.rows:
+        unexpected = dict(row.get(UNEXPECTED) or {})
+        found[unexpected.pop(key, row[key])] = {**row, UNEXPECTED: unexpected}
+    assert len(found) == len(table.rows), f"two rows for one key: {table.rows}"
+    return found
+
+
+def key_text(value: Any) -> str:
+    """Return a key as the text that the column of keys has."""
+    return str(clean(value))
+
+
+def without(record: Json, name: str) -> Json:
+    """Return a record without one of its fields."""
+    return {one: value for one, value in record.items() if one != name}

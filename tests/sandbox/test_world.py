@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -91,6 +93,30 @@ def test_impossible_records_are_refused(
     """A test that misspells a kind fails at once."""
     with pytest.raises(ValueError, match=problem):
         world.put(kind, record)
+
+
+def test_a_record_without_a_key_is_kept_under_another(world: World, client: Client) -> None:
+    """The API shows it as it is."""
+    bare = {"date": event("a")["date"], "eventName": "nobody's"}
+    world.put("custom_events", bare, key="bare")
+    world.put("custom_events", event("e"))
+    assert world.records("custom_events") == [bare, event("e")]
+    assert client.json(CUSTOM)["totalHits"] == 2
+
+
+def test_a_view_shows_values_as_they_were_put(world: World) -> None:
+    """Numbers keep their digits, and half of a surrogate pair stays what it is."""
+    odd = {
+        "id": "e",
+        "name": "a\ud800b",
+        "\udfff": [Decimal("1.10"), 2**70, None],
+        "mappedElements": 1,
+    }
+    world.put("features", odd)
+    (body,) = world.bodies("features")
+    shown = {name: value for name, value in odd.items() if name != "mappedElements"}
+    assert json.loads(body, parse_float=Decimal) == shown
+    assert b"1.10" in body
 
 
 def test_a_late_record_keeps_its_date_but_appears_later(
