@@ -153,8 +153,8 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType(allowed_values=["pass", "report"]),
         default="pass",
         title="Unknown fields",
-        description="Fields that the schema does not know: pass them on, or leave them out and "
-        "report each once by name.",
+        description="Fields that the schema does not know: pass them on (in _unexpected as well, "
+        "where loaders with columns find them), or leave them out and report each once by name.",
     ),
     th.Property(
         "accept_missing_records",
