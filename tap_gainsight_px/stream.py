@@ -130,12 +130,19 @@ class PxStream(Stream):
         """
         del context
         schemas = {one.stream_alias: one.transformed_schema for one in self.stream_maps}
-        files = {
-            stream: BatchFiles(self.tap_name, stream, batch_config, schema)
-            for stream, schema in schemas.items()
-        }
         held: list[Slice] = []
         with self._reading() as progress, self.get_batch_counter() as counter:
+            files = {
+                stream: BatchFiles(
+                    self.tap_name,
+                    stream,
+                    batch_config,
+                    schema,
+                    version=self._stream_version,
+                    clock=self._run().clock,
+                )
+                for stream, schema in schemas.items()
+            }
             for slice_ in progress.slices:
                 held.append(slice_)
                 if sum(len(one.rows) for one in held) >= batch_config.batch_size:

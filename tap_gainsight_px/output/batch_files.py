@@ -6,6 +6,11 @@ file and guesses their types from the values: what the first record lacks is the
 an event whose attributes have other types than those of the event before it ends the run. Here a
 column is what the schema declares. Objects and lists are JSON text, because the API may put
 anything into them.
+
+Beside the fields of a record stand those that a loader on the Singer SDK puts beside the record of
+a RECORD line (https://sdk.meltano.com/en/latest/implementation/record_metadata.html). It puts none
+beside those of a file: target-snowflake stages the file as it is, target-postgres writes its lines
+to the table. Without the version in it no row would ever count as deleted.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ from singer_sdk.singerlib.json import serialize_json
 
 from tap_gainsight_px.catalog.schemas import declared_type
 from tap_gainsight_px.errors import TapError
+from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,17 +34,37 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
 
+    from tap_gainsight_px.run_clock import RunClock
+
 PARQUET = "parquet"
 
 # What is of no one type among these becomes text.
 _ARROW_TYPES = {"integer": "int64", "number": "float64", "boolean": "bool_"}
+
+_DELETED = "_sdc_deleted_at"
+_LOADED: Mapping[str, Any] = {
+    "_sdc_extracted_at": {"type": "string"},
+    "_sdc_received_at": {"type": "string"},
+    "_sdc_batched_at": {"type": "string"},
+    _DELETED: {"type": "string"},
+    "_sdc_sequence": {"type": "integer"},
+    "_sdc_table_version": {"type": "integer"},
+    "_sdc_sync_started_at": {"type": "integer"},
+}
 
 
 class BatchFiles:
     """Writes the records of one stream to files."""
 
     def __init__(
-        self, tap_name: str, stream: str, batch_config: BatchConfig, schema: Mapping[str, Any]
+        self,
+        tap_name: str,
+        stream: str,
+        batch_config: BatchConfig,
+        schema: Mapping[str, Any],
+        *,
+        version: int | None,
+        clock: RunClock,
     ) -> None:
         """Prepare without a file.
 
@@ -47,11 +73,15 @@ class BatchFiles:
             stream: Name of the stream, likewise.
             batch_config: Where to, how many records in a file, in which form.
             schema: JSON Schema of a record.
+            version: The version of a full table; None where its records carry none.
+            clock: Knows when the run began, and what time it is on this host.
         """
         self._stream = stream
+        self._version = version
+        self._clock = clock
         self._storage = batch_config.storage
         self._batch_size = batch_config.batch_size
-        self._fields: Mapping[str, Any] = schema.get("properties", {})
+        self._fields: Mapping[str, Any] = {**schema.get("properties", {}), **_LOADED}
         self._name = f"{self._storage.prefix or ''}{tap_name}--{stream}-{uuid4()}"
         self._files = 0
         self._is_parquet = batch_config.encoding.format == PARQUET
@@ -71,7 +101,7 @@ class BatchFiles:
             TapError: A file cannot be written, or a value is not of the type that its column has.
         """
         for start in range(0, len(records), self._batch_size):
-            some = records[start : start + self._batch_size]
+            some = self._with_loaded(records[start : start + self._batch_size])
             self._files += 1
             file_name = f"{self._name}-{self._files}.{self._ending}"
             try:
@@ -88,6 +118,22 @@ class BatchFiles:
                 )
                 raise TapError(message) from error
             yield url
+
+    def _with_loaded(self, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return records with what a loader adds to RECORD lines, as of this moment."""
+        now = self._clock.now()
+        moment = to_iso(now)
+        loaded = {
+            "_sdc_extracted_at": moment,
+            "_sdc_received_at": moment,
+            "_sdc_batched_at": moment,
+            # A row that was marked as deleted, and is there again, loses the mark by this null.
+            _DELETED: None,
+            "_sdc_sequence": now,
+            "_sdc_table_version": self._version,
+            "_sdc_sync_started_at": self._clock.run_start,
+        }
+        return [{**one, **loaded, _DELETED: one.get(_DELETED)} for one in records]
 
     @property
     def _ending(self) -> str:

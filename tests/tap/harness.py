@@ -104,6 +104,11 @@ class Output:
                 yield message["value"], Output(self.messages[:number])
 
 
+def as_sent(record: Json) -> Json:
+    """Return a record of a BATCH file without what a loader puts beside those of RECORD lines."""
+    return {name: value for name, value in record.items() if not name.startswith("_sdc_")}
+
+
 def config(sandbox: SandboxServer, **settings: Any) -> Json:
     """Return a configuration that reads from a sandbox as fast as it may."""
     return {

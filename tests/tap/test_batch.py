@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from px_sandbox import SandboxServer
-from tests.tap.harness import Json, Output, discover, entry_of, root, sync
+from tests.tap.harness import Json, Output, as_sent, discover, entry_of, root, sync
 from tests.tap.worlds import DAY, event, events_at, iso, today, world_of
 
 if TYPE_CHECKING:
@@ -35,10 +35,15 @@ def in_file(url: str) -> Iterator[Json]:
             yield json.loads(line, parse_float=Decimal)
 
 
+def rows_in_files(output: Output, stream: str) -> list[Json]:
+    """Read all that is in the files of a stream."""
+    urls = [url for message in output.of("BATCH", stream) for url in message["manifest"]]
+    return [row for url in urls for row in in_file(url)]
+
+
 def in_files(output: Output, stream: str) -> list[Json]:
     """Read the records of all files of a stream."""
-    urls = [url for message in output.of("BATCH", stream) for url in message["manifest"]]
-    return [record for url in urls for record in in_file(url)]
+    return [as_sent(row) for row in rows_in_files(output, stream)]
 
 
 def rich_event(key: str, date: int) -> dict[str, Any]:
@@ -65,6 +70,30 @@ def test_files_hold_exactly_what_record_lines_would(
     files = sync(sandbox, "custom_events", batch_config=batches(tmp_path, 30), **settings)
     assert not files.records("custom_events")
     assert in_files(files, "custom_events") == lines.records("custom_events")
+
+
+def test_each_row_says_what_a_loader_would_have_put_beside_its_record(tmp_path: Path) -> None:
+    """A loader that stages files as they are cannot tell deleted rows without the version."""
+    world = world_of(custom_events=[rich_event("e", today() - DAY)])
+    for number in range(3):
+        world.put("segments", {"id": f"s{number}", "name": "S"})
+    with SandboxServer(world) as sandbox:
+        run = sync(sandbox, "segments", "custom_events", batch_config=batches(tmp_path, 2))
+        now = sandbox.world.clock.now_ms()
+    moment = iso(now).replace("Z", ".000Z")
+    for stream, version in (("segments", run.activated["segments"]), ("custom_events", None)):
+        rows = rows_in_files(run, stream)
+        assert rows
+        for row in rows:
+            assert {name: row[name] for name in row if name.startswith("_sdc_")} == {
+                "_sdc_extracted_at": moment,
+                "_sdc_received_at": moment,
+                "_sdc_batched_at": moment,
+                "_sdc_deleted_at": None,
+                "_sdc_sequence": now,
+                "_sdc_table_version": version,
+                "_sdc_sync_started_at": now // 1_000 * 1_000,
+            }
 
 
 def test_a_deselected_field_is_in_no_file(sandbox: SandboxServer, tmp_path: Path) -> None:

@@ -14,6 +14,15 @@ from singer_sdk.helpers._batch import BatchConfig
 
 from tap_gainsight_px.errors import TapError
 from tap_gainsight_px.output.batch_files import BatchFiles
+from tap_gainsight_px.run_clock import RunClock
+
+NOON = 1_709_208_000_000
+
+
+def batch_files(config: BatchConfig, **fields: Any) -> BatchFiles:
+    """Return what writes files of records with some fields."""
+    clock = RunClock(lambda: NOON, NOON)
+    return BatchFiles("tap", "things", config, {"properties": fields}, version=17, clock=clock)
 
 
 def files(folder: Path, size: int = 10, **encoding: str) -> BatchConfig:
@@ -25,8 +34,9 @@ def files(folder: Path, size: int = 10, **encoding: str) -> BatchConfig:
 def written(folder: Path, *records: dict[str, Any], **fields: Any) -> pyarrow.Table:
     """Write records of some fields to one file, and read it."""
     config = files(folder, format="parquet")
-    (url,) = BatchFiles("tap", "things", config, {"properties": fields}).write(records)
-    return pyarrow.parquet.read_table(urlsplit(url).path)
+    (url,) = batch_files(config, **fields).write(records)
+    table = pyarrow.parquet.read_table(urlsplit(url).path)
+    return table.drop([name for name in table.column_names if name.startswith("_sdc_")])
 
 
 @pytest.mark.parametrize(
@@ -39,20 +49,20 @@ def test_lines_are_packed_as_the_message_says(
     """Whoever loads a file unpacks it only if the message says that it is packed."""
     config = files(tmp_path, format="jsonl")
     config.encoding.compression = compression
-    batch = BatchFiles("tap", "things", config, {})
+    batch = batch_files(config)
     (url,) = batch.write([{"a": "ü"}, {"a": Decimal("1.10")}])
     assert url.endswith(ending)
     assert batch.encoding.compression == told
     content = Path(urlsplit(url).path).read_bytes()
     lines = (gzip.decompress(content) if told == "gzip" else content).splitlines()
-    assert lines == [b'{"a":"\\u00fc"}', b'{"a":1.10}']
+    assert [line[: line.index(b',"_sdc_')] for line in lines] == [b'{"a":"\\u00fc"', b'{"a":1.10']
 
 
 def test_no_file_takes_the_place_of_another(tmp_path: Path) -> None:
     """Neither within a run, nor those of a run the ones that an earlier run has left behind."""
     urls: list[str] = []
     for _ in range(2):
-        batch = BatchFiles("tap", "things", files(tmp_path, size=2, format="jsonl"), {})
+        batch = batch_files(files(tmp_path, size=2, format="jsonl"))
         for count in (3, 2):
             urls += batch.write([{"a": 1}] * count)
     assert len(set(urls)) == len(urls) == len(list(tmp_path.iterdir())) == 6
@@ -61,7 +71,7 @@ def test_no_file_takes_the_place_of_another(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     """The line says which setting to change."""
     (tmp_path / "file").write_text("in the way")
-    batch = BatchFiles("tap", "things", files(tmp_path / "file", format="jsonl"), {})
+    batch = batch_files(files(tmp_path / "file", format="jsonl"))
     with pytest.raises(TapError, match=r"things: .* batch_config\.storage\.root file://"):
         list(batch.write([{"a": 1}]))
 
