@@ -110,6 +110,22 @@ _DATE_TEXT = re.compile(
 _EPOCH_TEXT = re.compile(r"\d{13}", re.ASCII)
 
 
+# The microseconds of a time of day, beyond its milliseconds.
+_MICROSECONDS = re.compile(r":\d{2}[.,]\d{3}(\d{1,3})", re.ASCII)
+
+
+def text_to_iso(text: str) -> str:
+    """Return the text of a date field as RFC 3339 text in UTC, with microseconds if it has any.
+
+    Raises:
+        ValueError: The text is no date, or its time lies outside the years 1 to 9999.
+    """
+    iso = to_iso(parse_value(text))
+    found = _MICROSECONDS.search(text)
+    more = f"{found[1]:0<3}" if found else "000"
+    return iso if more == "000" else f"{iso[:-1]}{more}Z"
+
+
 def parse_value(text: str) -> int:
     """Return the text of a date field as epoch milliseconds; without offset it counts as UTC.
 

@@ -26,7 +26,7 @@ from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type, declared
 from tap_gainsight_px.records.json_text import read_decimal
 from tap_gainsight_px.records.oddities import Oddity
 from tap_gainsight_px.records.selection import Deselected
-from tap_gainsight_px.timestamps import parse_value, to_iso
+from tap_gainsight_px.timestamps import text_to_iso, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -224,7 +224,9 @@ def _coerced_time(value: Any) -> Any:
     if _is_zero(value) or (isinstance(value, str) and value.strip() in {"", "0"}):
         return None
     try:
-        time = parse_value(value) if isinstance(value, str) else whole_number(value)
+        if isinstance(value, str):
+            return text_to_iso(value)
+        time = whole_number(value)
         return _MISFIT if time is None else to_iso(time)
     except ValueError:
         return _MISFIT
