@@ -18,7 +18,8 @@ def main() -> None:
 
 def _run() -> None:
     gc.disable()  # importing leaves no garbage to collect
-    from tap_gainsight_px.errors import OutputError, TapError  # noqa: PLC0415 - see `main`
+    from tap_gainsight_px.errors import OutputError, SettingsError, TapError  # noqa: PLC0415
+    from tap_gainsight_px.given.environment import check_log_level  # noqa: PLC0415 - see `main`
     from tap_gainsight_px.tap import TapGainsightPx  # noqa: PLC0415
 
     # Nor do modules ever become garbage: looking at all of them again and again, while records
@@ -28,7 +29,15 @@ def _run() -> None:
 
     logger = TapGainsightPx.logger
     try:
-        TapGainsightPx.cli()
+        check_log_level(TapGainsightPx._env_var_prefix)  # noqa: SLF001
+        try:
+            command = TapGainsightPx.cli  # sets up the log
+        except Exception as error:
+            if "SINGER_SDK_LOG_CONFIG" not in os.environ:
+                raise
+            message = f"the file that SINGER_SDK_LOG_CONFIG names cannot be used: {error}"
+            raise SettingsError(message) from error
+        command()
     except TapError as error:
         if isinstance(error, OutputError):
             # What Python still holds can be written nowhere, not even at exit.

@@ -1,25 +1,20 @@
-"""All that can be wrong with the configuration and the catalog, before the first request.
+"""All that can be wrong with the configuration, before the first request.
 
-Files that cannot be read, settings of the wrong type, settings that contradict one another: each
-is one line that names the setting and its rule, and all lines come at once. What has no effect
-(unknown settings, streams that do not exist) is a warning.
+Settings of the wrong type, settings that contradict one another: each is one line that names the
+setting and its rule, and all lines come at once. What has no effect (unknown settings, streams that
+do not exist) is a warning.
 """
 
 from __future__ import annotations
 
-import json
 from difflib import get_close_matches
 from fnmatch import fnmatch
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.helpers._batch import BatchConfig
-from singer_sdk.singerlib import Catalog
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR, extend_validator_with_defaults
 
-from tap_gainsight_px.errors import SettingsError
 from tap_gainsight_px.output.batch_files import PARQUET
 from tap_gainsight_px.settings import sync_range
 from tap_gainsight_px.timestamps import floor_second, parse, to_iso_seconds
@@ -41,80 +36,9 @@ _TYPE_WORDS = {
 _HINTS = {
     "api_key": ": give it in the file of --config, or as TAP_GAINSIGHT_PX_API_KEY with --config ENV"
 }
+# A key that somebody has put into another setting is longer.
+_LONGEST_SHOWN = 30
 _NEEDED_FOR_BATCH = {"encoding": "format", "storage": "root"}
-
-
-def read_config_file(path: str) -> dict[str, Any]:
-    """Read a file given with `--config`.
-
-    Raises:
-        SettingsError: It cannot be read, or does not hold a JSON object.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        message = f"the configuration {path} cannot be read: {reason}"
-        raise SettingsError(message) from error
-    return read_json_object(text, f"the configuration {path}")
-
-
-def read_catalog(text: str) -> Catalog:
-    """Read the content of a file given with `--catalog`.
-
-    Raises:
-        SettingsError: It is not a Singer catalog.
-    """
-    content = read_json_object(text, "the catalog file")
-    try:
-        return Catalog.from_dict({"streams": content["streams"]})
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        # The SDK checks nothing: whatever its code meets in place of what it expects.
-        message = f"the catalog file is not a Singer catalog ({type(error).__name__}: {error})"
-        raise SettingsError(message) from error
-
-
-def read_json_object(text: str, what: str) -> dict[str, Any]:
-    """Read the content of a file that must hold a JSON object.
-
-    Args:
-        text: The content.
-        what: What the file is, for the error.
-
-    Raises:
-        SettingsError: It does not.
-    """
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        message = f"{what} is not JSON: {error}"
-        raise SettingsError(message) from error
-    if not isinstance(content, dict):
-        message = f"{what} must hold a JSON object"
-        raise SettingsError(message)
-    return content
-
-
-def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """Read the settings that the environment gives.
-
-    Args:
-        schema: JSON schema of all settings.
-        prefix: What the names of the variables begin with.
-
-    Raises:
-        SettingsError: Some hold text that cannot be read as their type.
-    """
-    config: dict[str, Any] = {}
-    lines = []
-    for name, field in schema["properties"].items():
-        try:
-            config.update(parse_environment_config({"properties": {name: field}}, prefix))
-        except ValueError:
-            lines.append(f"{prefix}{name.upper()} must be {_type_words(field['type'])}, as in JSON")
-    if lines:
-        raise SettingsError(*lines)
-    return config
 
 
 def find_errors(
@@ -123,7 +47,7 @@ def find_errors(
     """Check a configuration, and fill in the defaults of its JSON schema.
 
     Args:
-        config: Raw configuration; defaults are put into it.
+        config: A configuration as `given.values.understand` leaves it; defaults are put into it.
         schema: JSON schema of all settings, the SDK's own included.
         key_required: Whether `api_key` must be there.
         now: Time of the run, epoch milliseconds.
@@ -131,7 +55,7 @@ def find_errors(
     Returns:
         One line for each setting that is wrong. No line holds the value of a secret.
     """
-    errors = _Validator(schema).iter_errors(config)
+    errors = _Validator(_without_maps(schema)).iter_errors(config)
     lines = [_line(error) for error in errors if error.validator != "required"]
     missing = [name for name in schema["required"] if name not in config]
     lines += [
@@ -141,27 +65,41 @@ def find_errors(
     ]
     if not lines:
         # Each setting is of its type, so that its value can be looked at.
-        for check in (_key_errors, _url_errors, _header_errors, _event_errors, _batch_errors):
+        for check in _CHECKS:
             lines += check(config)
         lines += _range_errors(config, now)
     return sorted(set(lines))
 
 
+def _without_maps(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema without what the SDK's says of `stream_maps`, which is not JSON Schema."""
+    fields = schema["properties"]
+    bare = {name: {"type": fields[name]["type"]} for name in {"stream_maps"} & fields.keys()}
+    return {**schema, "properties": {**fields, **bare}}
+
+
 def _line(error: ValidationError) -> str:
     name = ".".join(str(step) for step in error.absolute_path)
     rule: Any = error.validator_value
-    value = error.instance
-    shown = repr(value) if isinstance(value, str) else str(value)
+    shown = _shown(error.instance)
     if name == "api_key":
         return "api_key must be text"
     if error.validator == "enum":
-        return f"{name} must be one of {', '.join(str(one) for one in rule)}, not {shown}"
+        return f"{name} must be one of {', '.join(str(one) for one in rule)}{shown}"
     if error.validator in {"minimum", "maximum"}:
         bound = "at least" if error.validator == "minimum" else "at most"
-        return f"{name} must be {bound} {rule}, not {shown}"
+        return f"{name} must be {bound} {rule}{shown}"
     if error.validator == "type":
-        return f"{name} must be {_type_words(rule)}, not {shown}"
-    return f"{name}: {error.message}"
+        return f"{name} must be {_type_words(rule)}{shown}"
+    return f"{name} is of a wrong kind{shown}"
+
+
+def _shown(value: Any) -> str:
+    """Return how a line goes on that tells a value, unless that may be, or hold, a secret."""
+    if isinstance(value, (dict, list)):
+        return ""
+    text = repr(value) if isinstance(value, str) else str(value)
+    return f", not {text}" if len(text) <= _LONGEST_SHOWN else ""
 
 
 def _type_words(declared: str | list[str]) -> str:
@@ -222,8 +160,21 @@ def _range_errors(config: Mapping[str, Any], now: int) -> Iterator[str]:
 
 def _event_errors(config: Mapping[str, Any]) -> Iterator[str]:
     for event_name in config.get("custom_event_streams", []):
+        if not event_name.strip():
+            yield "custom_event_streams holds an empty name"
         if ";" in event_name:
             yield f"custom_event_streams: no filter of the API can hold the ; in {event_name!r}"
+
+
+def _flattening_errors(config: Mapping[str, Any]) -> Iterator[str]:
+    depth = config.get("flattening_max_depth")
+    if config.get("flattening_enabled") and depth is None:
+        yield "flattening_max_depth is missing: flattening_enabled needs it"
+    if depth is not None and depth < 0:
+        yield f"flattening_max_depth must be at least 0, not {depth}"
+    length = config.get("flattening_max_key_length")
+    if length is not None and length < 1:
+        yield f"flattening_max_key_length must be at least 1, not {length}"
 
 
 def _batch_errors(config: Mapping[str, Any]) -> Iterator[str]:
@@ -259,6 +210,16 @@ def _batch_file_errors(setting: Mapping[str, Any]) -> Iterator[str]:
     except ImportError:
         line = "batch_config.encoding.format is parquet, which needs pyarrow: "
         yield f"{line}pip install 'tap-gainsight-px[parquet]'"
+
+
+_CHECKS = (
+    _key_errors,
+    _url_errors,
+    _header_errors,
+    _event_errors,
+    _flattening_errors,
+    _batch_errors,
+)
 
 
 def find_warnings(

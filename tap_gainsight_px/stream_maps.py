@@ -9,24 +9,138 @@ SDK sees them, and later only the evaluation of an expression is watched.
 from __future__ import annotations
 
 import ast
+import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.exceptions import MapExpressionError
+from singer_sdk.exceptions import MapExpressionError, MappingError
+from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.mapper import (
     MAPPER_ALIAS_OPTION,
+    MAPPER_ELSE_OPTION,
     MAPPER_FILTER_OPTION,
     MAPPER_KEY_PROPERTIES_OPTION,
     MAPPER_SOURCE_OPTION,
+    NULL_STRING,
     CustomStreamMap,
     PluginMapper,
 )
+from singer_sdk.singerlib.catalog import SelectionMask
+from singer_sdk.singerlib.json import serialize_json
 
+from tap_gainsight_px.catalog.schemas import load_schema
 from tap_gainsight_px.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from singer_sdk import Stream
+
+    from tap_gainsight_px.catalog.spec import StreamSpec
+
+logger = logging.getLogger(__name__)
+
+# How the SDK says that two fields would become one.
+_TWO_COLUMNS = "Duplicate column name"
+
+# What is JSON as it is; anything else that an expression makes is tried.
+_PLAIN = (bool, float, int, str, type(None))
 _NAMES = {MAPPER_ALIAS_OPTION, MAPPER_SOURCE_OPTION}
+
+
+def check_maps(config: Mapping[str, Any], specs: Iterable[StreamSpec]) -> None:
+    """Check the maps of these streams by what is known of them without a request.
+
+    Args:
+        config: The configuration of the tap.
+        specs: The streams that may be read.
+
+    Raises:
+        SettingsError: A definition cannot be understood, or does not fit a stream.
+    """
+    if lines := list(definition_errors(config.get("stream_maps") or {})):
+        raise SettingsError(*lines)
+    mapper = _mapper(config)
+    for spec in specs if config.get("stream_maps") else ():
+        if spec.event_name is None:  # a table of events has columns that only PX knows
+            schema = load_schema(spec.schema_name)
+            with _refusals():
+                mapper.register_raw_stream_schema(spec.name, schema, spec.primary_keys)
+
+
+def make_mapper(
+    config: Mapping[str, Any], streams: Iterable[Stream], names: Mapping[str, str]
+) -> PluginMapper:
+    """Return the maps of these streams.
+
+    A map with a pattern applies to those alone: the SDK would apply it to streams that are not
+    selected as well, and miss the fields in them.
+
+    Args:
+        config: The configuration of the tap, whose maps `check_maps` has looked at.
+        streams: The streams that may be read.
+        names: What the messages of a stream are called where no map says so, by the stream's name.
+
+    Raises:
+        SettingsError: A definition does not fit a stream.
+    """
+    mapper = _mapper(config)
+    for stream in streams:
+        mask = stream.mask if stream.selected else SelectionMask()
+        schema = get_selected_schema(stream.name, stream.schema, mask)
+        if mapper.flattening_options.enabled:
+            schema = {**_with_types(schema), "type": "object"}
+        with _refusals():
+            mapper.register_raw_stream_schema(stream.name, schema, stream.primary_keys)
+        for one in mapper.stream_maps[stream.name]:
+            if one.stream_alias == stream.name:
+                one.stream_alias = names.get(stream.name, stream.name)
+            # Singer has an empty list for "no key"; the SDK would leave the field out.
+            one.transformed_key_properties = one.transformed_key_properties or []
+    watch_expressions(mapper)
+    return mapper
+
+
+def _mapper(config: Mapping[str, Any]) -> PluginMapper:
+    with _refusals():
+        # The SDK takes `__else__` out of what it is given.
+        maps = {**(config.get("stream_maps") or {})}
+        return PluginMapper({**config, "stream_maps": maps}, logger)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what the SDK refuses into a SettingsError."""
+    try:
+        yield
+    except (MappingError, NotImplementedError) as error:  # the latter: an option that it lacks
+        message = f"stream_maps cannot be used: {error}"
+        raise SettingsError(message) from error
+    except ValueError as error:
+        if not str(error).startswith(_TWO_COLUMNS):
+            raise
+        message = f"flattening cannot be used: {error}; set another flattening_separator"
+        raise SettingsError(message) from error
+
+
+def _with_types(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema whose fields say their types themselves, not by `anyOf` or `oneOf`.
+
+    Flattening looks at the first of several schemas only, and leaves out what is no text, list or
+    object there.
+    """
+    fields = {name: _with_types(one) for name, one in schema.get("properties", {}).items()}
+    typed = {**schema, "properties": fields} if fields else schema
+    if "type" in schema or fields:
+        return {"type": ["object", "null"], **typed}
+    some = [one for key in ("anyOf", "oneOf") for one in schema.get(key, [])]
+    types = [one["type"] for one in some if "type" in one]
+    if len(types) < max(len(some), 1):
+        return {}  # anything, which becomes JSON text
+    flat = [name for one in types for name in ([one] if isinstance(one, str) else one)]
+    formats = {one.get("format") for one in some if one["type"] != "null"}
+    kept = {"format": formats.pop()} if len(formats) == 1 and formats != {None} else {}
+    return {"type": list(dict.fromkeys(flat)), **kept}
 
 
 def definition_errors(stream_maps: Mapping[str, Any]) -> Iterator[str]:
@@ -36,7 +150,9 @@ def definition_errors(stream_maps: Mapping[str, Any]) -> Iterator[str]:
     out) is not repeated here.
     """
     for stream, definition in stream_maps.items():
-        if isinstance(definition, dict):
+        if stream == MAPPER_ELSE_OPTION and definition not in (None, NULL_STRING):
+            yield f"stream_maps.{stream} must be null"
+        elif isinstance(definition, dict):
             for name, value in definition.items():
                 if reason := _wrong(name, value):
                     yield f"stream_maps.{stream}.{name} {reason}"
@@ -62,10 +178,10 @@ def _wrong(name: str, value: Any) -> str:
 
 def _wrong_alias(alias: str) -> str:
     try:
-        PluginMapper._eval_stream(alias, "users")  # noqa: SLF001 - evaluated nowhere else
+        name: object = PluginMapper._eval_stream(alias, "users")  # noqa: SLF001 - evaluated nowhere else
     except Exception as error:  # noqa: BLE001 - nothing but the user's expression runs here
         return f"cannot be evaluated ({_told(error)})"
-    return ""
+    return "" if isinstance(name, str) and name.strip() else "must lead to a name"
 
 
 def _is_expression(text: str) -> bool:
@@ -76,28 +192,47 @@ def _is_expression(text: str) -> bool:
 
 
 def watch_expressions(mapper: PluginMapper) -> None:
-    """Let each error of an expression say which one it is.
+    """Let each error of an expression say which one it is, and of which record.
 
-    From then on evaluating raises a SettingsError for whatever an expression raises.
+    From then on evaluating raises a SettingsError for whatever an expression raises, and for a
+    result that no message can hold.
     """
-    for maps in mapper.stream_maps.values():
+    for source, maps in mapper.stream_maps.items():
         for one in maps:
             if isinstance(one, CustomStreamMap):
-                one._eval = _watched(one.stream_alias, one._eval)  # type: ignore[method-assign] # noqa: SLF001
+                keys = one.raw_key_properties or []
+                one._eval = _watched(source, one.stream_alias, keys, one._eval)  # type: ignore[method-assign] # noqa: SLF001
 
 
-def _watched(stream: str, evaluate: Callable[..., Any]) -> Callable[..., Any]:
-    def watched(*, expr: str, property_name: str | None, **record: Any) -> Any:
+def _watched(
+    source: str, alias: str, keys: Sequence[str], evaluate: Callable[..., Any]
+) -> Callable[..., Any]:
+    def watched(
+        *, expr: str, property_name: str | None, record: dict[str, Any], **more: Any
+    ) -> Any:
         try:
-            return evaluate(expr=expr, property_name=property_name, **record)
+            result = evaluate(expr=expr, property_name=property_name, record=record, **more)
+            if type(result) not in _PLAIN:
+                _check_result(result)
         except Exception as error:
+            key = ", ".join(f"{name} {str(record.get(name))[:80]!r}" for name in keys)
             message = (
-                f"stream_maps.{stream}.{property_name or MAPPER_FILTER_OPTION} cannot be applied "
-                f"to a record: {expr} ({_told(error)}). Correct the expression"
+                f"stream_maps.{alias}.{property_name or MAPPER_FILTER_OPTION} cannot be applied "
+                f"to a record: {expr} ({_told(error)}), of {source} with {key}. Correct the "
+                "expression"
             )
             raise SettingsError(message) from error
+        return result
 
     return watched
+
+
+def _check_result(result: Any) -> None:
+    """Raise an error where a message would hold something else, or nothing."""
+    if callable(result):
+        message = "it is a function, which is not called"
+        raise TypeError(message)
+    serialize_json(result)
 
 
 def _told(error: Exception) -> str:

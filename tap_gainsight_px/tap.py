@@ -7,11 +7,13 @@ import signal
 import sys
 import time
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
+import click
 from singer_sdk import Tap
-from singer_sdk.exceptions import MappingError
-from singer_sdk.helpers._classproperty import classproperty
+from singer_sdk.plugin_base import _ConfigInput
+from singer_sdk.singerlib import Catalog
 
 from tap_gainsight_px import timestamps
 from tap_gainsight_px.api.rate_limit import RateLimit
@@ -21,16 +23,13 @@ from tap_gainsight_px.cancellation import Cancellation
 from tap_gainsight_px.catalog.flattening import flattening_of
 from tap_gainsight_px.catalog.pins import schemas_given
 from tap_gainsight_px.check.command import check_option, selected, write_report
-from tap_gainsight_px.config_checks import (
-    find_errors,
-    find_warnings,
-    from_environment,
-    read_catalog,
-    read_config_file,
-    read_json_object,
-)
+from tap_gainsight_px.config_checks import find_errors, find_warnings
 from tap_gainsight_px.discovery import Discovered, Known, discover, find_specs
 from tap_gainsight_px.errors import SettingsError, ShortfallError, StreamsError, TapError
+from tap_gainsight_px.given.catalog import read_catalog
+from tap_gainsight_px.given.environment import by_variable, from_environment, unknown_variables
+from tap_gainsight_px.given.files import read_json_object, read_settings
+from tap_gainsight_px.given.values import understand
 from tap_gainsight_px.output.announced import read_announced
 from tap_gainsight_px.output.message_writer import PageWriter, write_output
 from tap_gainsight_px.output.state import checked_state, read_bookmark
@@ -41,15 +40,13 @@ from tap_gainsight_px.redaction import hide, hide_address
 from tap_gainsight_px.run_clock import RunClock
 from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings, what_is_set
 from tap_gainsight_px.stream import PxStream
-from tap_gainsight_px.stream_maps import definition_errors, watch_expressions
+from tap_gainsight_px.stream_maps import check_maps, make_mapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    import click
     from singer_sdk import Stream
-    from singer_sdk.plugin_base import _ConfigInput
 
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.check.report import Report
@@ -75,17 +72,26 @@ class TapGainsightPx(Tap):
             kwargs: What the SDK's own taps take.
 
         Raises:
-            SettingsError: The configuration is wrong.
+            SettingsError: The configuration or the catalog is wrong.
             StateError: The STATE is wrong.
         """
         self._cancellation = Cancellation()
         self._is_interrupted = False
         self._clock = clock
-        # Before the SDK makes objects of them that know no keyword of ours.
-        self._given_schemas = schemas_given(kwargs.get("catalog"))
+        self._given_schemas: dict[str, dict[str, Any]] = {}
+        self._from_environment: dict[str, Any] = {}
+        catalog = kwargs.pop("catalog", None)
         has_mapper = kwargs.pop("setup_mapper", True)
         # The mapper needs the streams, and some of their types only the API can tell.
         super().__init__(setup_mapper=False, **kwargs)
+        if catalog is not None:
+            if isinstance(catalog, (str, PurePath)):
+                catalog = read_json_object(str(catalog), "the catalog")
+            given = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
+            content = read_catalog(given, self._specs)
+            self._input_catalog = Catalog.from_dict(content)
+            # The SDK's objects know no keyword of ours.
+            self._given_schemas = schemas_given(content)
         if has_mapper:
             self.setup_mapper()
 
@@ -96,21 +102,24 @@ class TapGainsightPx(Tap):
 
         Without `raise_errors` (discovery) a missing API key is no error.
         """
-        self._config = what_is_set(self._config)
+        self.append_builtin_config(self.config_jsonschema)
+        self._config = what_is_set(understand(self._config, self.config_jsonschema))
         hide(str(self._config.get("api_key", "")).strip())
         hide_address(str(self._config.get("api_url", "")))
-        self.append_builtin_config(self.config_jsonschema)
         found = find_errors(
             self._config, self.config_jsonschema, key_required=raise_errors, now=self._clock()
         )
         if found:
-            raise SettingsError(*found)
+            raise SettingsError(*by_variable(found, self._from_environment, self._env_var_prefix))
         return []
 
-    @classproperty
-    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
-        cls.append_builtin_config(cls.config_jsonschema)
-        return from_environment(cls.config_jsonschema, cls._env_var_prefix)
+    @property
+    def _env_var_config(self) -> dict[str, Any]:
+        self.append_builtin_config(self.config_jsonschema)
+        self._from_environment = from_environment(self.config_jsonschema, self._env_var_prefix)
+        for line in unknown_variables(self.config_jsonschema, self._env_var_prefix):
+            self.logger.warning("%s", line)
+        return self._from_environment
 
     def _warn_of_settings(self) -> None:
         """Warn about unknown settings, unknown streams and an empty selection."""
@@ -232,24 +241,13 @@ class TapGainsightPx(Tap):
         Raises:
             SettingsError: One of them cannot be understood.
         """
-        stream_maps = self._config.get("stream_maps") or {}
-        if lines := list(definition_errors(stream_maps)):
-            raise SettingsError(*lines)
-        if self.input_catalog is None:
-            _ = self.catalog  # may ask the API, whose errors are not those of the maps
-        try:
-            super().setup_mapper()
-            if self.input_catalog is not None:
-                # Nothing is wrong with the maps, so the API may be asked. The streams put into the
-                # catalog what they have found.
-                _ = self.streams
-                super().setup_mapper()
-        except (MappingError, NotImplementedError) as error:  # an option that the SDK lacks
-            if not stream_maps:
-                raise
-            message = f"stream_maps cannot be used: {error}"
-            raise SettingsError(message) from error
-        watch_expressions(self.mapper)
+        entries = self.input_catalog or Catalog()
+        names = {name: one.stream or name for name, one in entries.items()}
+        # What is wrong with the maps themselves is told before the API is asked.
+        check_maps(self.config, [one for one in self._specs.values() if self._is_read(one.name)])
+        # Without a catalog each stream may be read: `--test` selects those that are not.
+        streams = [one for one in self.streams.values() if self._is_read(one.name)]
+        self._mapper = make_mapper(self.config, streams, names)
 
     def run_discovery(self) -> str:
         """Write the catalog to standard output and return it.
@@ -326,15 +324,19 @@ class TapGainsightPx(Tap):
         cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
     ) -> _ConfigInput:
         """Read the files given with `--config`, later ones over earlier ones."""
-        for path in value:
-            if path != "ENV":
-                read_config_file(path)
-        return super().cb_config(ctx, param, value)
+        del ctx, param
+        given = [read_settings(path) for path in value if path != "ENV"]
+        merged = {name: setting for one in given for name, setting in one.items()}
+        return _ConfigInput(config=merged, parse_env="ENV" in value)
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
         """Return the command line: that of the SDK, and `--check`."""
         command = super().get_singer_command()
+        for option in command.params:
+            if option.name in {"catalog", "state"}:
+                # The SDK would open them itself, as text in the encoding of this host.
+                option.type = click.STRING
         command.params.append(check_option())
         return command
 
@@ -346,8 +348,8 @@ class TapGainsightPx(Tap):
         check: bool = False,
         about_format: str | None = None,
         config: Any = None,
-        state: IO[str] | None = None,
-        catalog: IO[str] | None = None,
+        state: str | None = None,
+        catalog: str | None = None,
     ) -> None:
         """Run a sync from the command line, or print what the tap is."""
         if about:
@@ -357,7 +359,7 @@ class TapGainsightPx(Tap):
         if check:
             report = cls(
                 config=config.config if config else {},
-                catalog=read_catalog(catalog.read()) if catalog else None,
+                catalog=catalog,
                 parse_env_config=bool(config and config.parse_env),
                 setup_mapper=False,
             ).check()
@@ -365,8 +367,8 @@ class TapGainsightPx(Tap):
             sys.exit(report.exit_code)
         tap = cls(
             config=config.config if config else {},
-            state=read_json_object(state.read(), "the state file") if state else None,
-            catalog=read_catalog(catalog.read()) if catalog else None,
+            state=read_json_object(state, "the state") if state is not None else None,
+            catalog=catalog,
             parse_env_config=bool(config and config.parse_env),
             validate_config=True,
         )

@@ -177,7 +177,10 @@ def fail(*_: object, **__: object) -> None:
 
 @pytest.mark.parametrize(
     "place",
-    ["singer_sdk.streams.core.conform_record_data_types", "singer_sdk.mapper.get_selected_schema"],
+    [
+        "singer_sdk.streams.core.conform_record_data_types",
+        "tap_gainsight_px.stream_maps.get_selected_schema",
+    ],
 )
 def test_stream_maps_are_not_blamed_for_a_bug_elsewhere(
     sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, place: str

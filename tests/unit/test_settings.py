@@ -8,6 +8,7 @@ import pytest
 
 from tap_gainsight_px.config_checks import find_errors
 from tap_gainsight_px.errors import SettingsError
+from tap_gainsight_px.given.values import understand
 from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings, what_is_set
 from tap_gainsight_px.timestamps import DAY, parse
 
@@ -16,7 +17,7 @@ NOW = parse("2026-03-01T12:00:00.500Z")
 
 def read(**config: Any) -> Settings:
     """Read a configuration the way the tap does."""
-    full = {"api_key": "secret-key", **config}
+    full = understand({"api_key": "secret-key", **config}, SETTINGS_SCHEMA)
     found = find_errors(full, SETTINGS_SCHEMA, key_required=True, now=NOW)
     if found:
         raise SettingsError(*found)
@@ -68,16 +69,16 @@ def test_a_key_is_all_that_is_needed() -> None:
         ({"api_url": "https://[::1"}, "api_url is no address: Invalid IPv6 URL"),
         ({"start_date": "0001-01-01T00:00:00+01:00"}, "is not a time between the years 1 and"),
         ({"end_date": "9999-12-31T23:59:59-05:00"}, "is not a time between the years 1 and"),
-        ({"start_date": ""}, "start_date: '' is not an ISO-8601 date"),
         ({"api_key": "  "}, "api_key is empty"),
         ({"api_key": "clé"}, "api_key holds characters"),
         ({"user_agent": "a\nb"}, "user_agent holds characters that no HTTP header can carry"),
         ({"user_agent": "ü"}, "user_agent holds characters that no HTTP header can carry"),
         ({"max_workers": 1.5}, "max_workers must be a whole number, not 1.5"),
-        ({"max_workers": "8"}, "max_workers must be a whole number, not '8'"),
-        ({"skip_forbidden_streams": "no"}, "skip_forbidden_streams must be true or false"),
-        ({"custom_event_streams": "a"}, "custom_event_streams must be a list, not 'a'"),
+        ({"max_workers": "8k"}, "max_workers must be a whole number, not '8k'"),
+        ({"skip_forbidden_streams": "maybe"}, "skip_forbidden_streams must be true or false"),
+        ({"custom_event_streams": "[a"}, "custom_event_streams must be a list, not '[a'"),
         ({"custom_event_streams": [1]}, "custom_event_streams.0 must be text, not 1"),
+        ({"custom_event_streams": [" "]}, "custom_event_streams holds an empty name"),
         ({"custom_event_streams": ["a;b"]}, "no filter of the API can hold the ; in 'a;b'"),
     ],
 )
@@ -87,6 +88,15 @@ def test_a_wrong_setting_is_named_with_its_rule(config: dict[str, Any], line: st
         read(**config)
     assert line in str(caught.value)
     assert len(caught.value.lines) == 1
+
+
+def test_settings_may_be_text_as_a_runner_stores_them() -> None:
+    """Meltano keeps what `config set` is given as text, where it is told no kind."""
+    settings = read(max_workers="4", skip_forbidden_streams="yes", start_date="", region="eu")
+    assert settings.max_workers == 4
+    assert settings.skip_forbidden_streams is True
+    assert settings.given_start is None
+    assert settings.api_url == "https://api-eu.aptrinsic.com"
 
 
 def test_the_key_is_not_in_the_text_of_the_settings() -> None:

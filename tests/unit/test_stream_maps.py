@@ -42,6 +42,9 @@ def mapper_of(stream_maps: dict[str, Any]) -> PluginMapper:
         ({"users": {"__key_properties__": [[]]}}, "__key_properties__ must be a list of names"),
         ({"copy": {"__source__": None}}, "stream_maps.copy.__source__ must be text"),
         ({"users": {"__alias__": 1}}, "stream_maps.users.__alias__ must be text"),
+        ({"__else__": {}}, "stream_maps.__else__ must be null"),
+        ({"__else__": "users"}, "stream_maps.__else__ must be null"),
+        ({"users": {"__alias__": "5"}}, "stream_maps.users.__alias__ must lead to a name"),
         ({"users": {"__alias__": "1 / 0"}}, "__alias__ cannot be evaluated (ZeroDivisionError"),
     ],
 )
@@ -79,6 +82,7 @@ def test_what_the_sdk_understands_is_no_error(stream_maps: dict[str, Any]) -> No
         {"users": {"id": None}},
         {"users": {"__key_properties__": ["gone"]}},
         {"users": "gone"},
+        {"*": {"id": None}},
     ],
 )
 def test_what_the_sdk_refuses_itself_is_left_to_it(stream_maps: dict[str, Any]) -> None:
@@ -95,18 +99,21 @@ def test_what_the_sdk_refuses_itself_is_left_to_it(stream_maps: dict[str, Any]) 
         ("x", "n / 0", "(ZeroDivisionError: "),
         ("x", "record['gone']", "(KeyError: 'gone')"),
         ("x", "gone", "(NameNotDefined: 'gone' is not defined"),
+        ("x", "{(1, 2): 3}", "(TypeError: keys must be str"),
+        ("x", "md5", "(TypeError: it is a function"),
         ("__filter__", "id > 3", "users.__filter__ cannot be applied to a record: id > 3"),
     ],
 )
 def test_an_expression_that_fails_says_which_one_it_is(
     name: str, expression: str, words: str
 ) -> None:
-    """Whatever it raises."""
+    """Whatever it raises, and whatever it makes that is not JSON; and of which record."""
     mapper = mapper_of({"users": {name: expression}})
     watch_expressions(mapper)
     with pytest.raises(SettingsError) as caught:
         mapper.stream_maps["users"][0].transform(dict(RECORD))
     assert words in str(caught.value)
+    assert "of users with id 'a'" in str(caught.value)
 
 
 def test_an_expression_that_works_works() -> None:

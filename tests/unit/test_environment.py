@@ -1,0 +1,130 @@
+"""Settings from the environment are understood, or refused by the name of their variable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tap_gainsight_px.errors import SettingsError
+from tap_gainsight_px.given.environment import (
+    by_variable,
+    check_log_level,
+    from_environment,
+    unknown_variables,
+)
+from tap_gainsight_px.settings import SETTINGS_SCHEMA
+
+SCHEMA: dict[str, Any] = {
+    "properties": {
+        **SETTINGS_SCHEMA["properties"],
+        "stream_maps": {"type": ["object", "null"]},
+        "batch_config": {"type": ["object", "null"]},
+        "flattening_enabled": {"type": ["boolean", "null"]},
+    }
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what lies in a file `.env` above this project out of the tests."""
+    monkeypatch.setattr("singer_sdk.configuration._dict_config.find_dotenv", lambda: "")
+
+
+def read(monkeypatch: pytest.MonkeyPatch, **values: str) -> dict[str, Any]:
+    """Read an environment that holds these settings."""
+    for name, value in values.items():
+        monkeypatch.setenv(f"TAP_TEST_{name.upper()}", value)
+    return from_environment(SCHEMA, "TAP_TEST_")
+
+
+def test_variables_are_read_as_the_type_of_their_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text is all that an environment can hold."""
+    assert read(
+        monkeypatch,
+        region="EU",
+        max_workers=" 8 ",
+        page_size="1e3",
+        skip_forbidden_streams="Yes",
+        emit_activate_version_messages="OFF",
+        flattening_enabled="1",
+        custom_event_streams='["a, b", "c"]',
+        stream_maps='{"users": null}',
+    ) == {
+        "region": "EU",
+        "max_workers": 8,
+        "page_size": 1_000,
+        "skip_forbidden_streams": True,
+        "emit_activate_version_messages": False,
+        "flattening_enabled": True,
+        "custom_event_streams": ["a, b", "c"],
+        "stream_maps": {"users": None},
+    }
+
+
+def test_names_with_commas_between_them_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what many would type."""
+    names = read(monkeypatch, custom_event_streams="Report exported,Login")
+    assert names == {"custom_event_streams": ["Report exported", "Login"]}
+
+
+def test_an_empty_variable_sets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose files and runners pass one for each value that they do not have."""
+    assert read(monkeypatch, **dict.fromkeys(SCHEMA["properties"], "")) == {}
+
+
+def test_variables_that_cannot_be_read_are_all_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the name of the variable, and without its value, which may be a secret."""
+    with pytest.raises(SettingsError) as caught:
+        read(
+            monkeypatch,
+            page_size="many",
+            max_workers="8",
+            skip_forbidden_streams="maybe",
+            stream_maps="{nope",
+            batch_config="[1]",
+        )
+    assert sorted(caught.value.lines) == [
+        "TAP_TEST_BATCH_CONFIG must be an object, as in JSON",
+        "TAP_TEST_PAGE_SIZE must be a whole number",
+        "TAP_TEST_SKIP_FORBIDDEN_STREAMS must be true or false",
+        "TAP_TEST_STREAM_MAPS must be an object, as in JSON",
+    ]
+
+
+def test_a_list_that_is_half_json_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut at its commas it would lead to names that nobody has."""
+    line = "TAP_TEST_CUSTOM_EVENT_STREAMS must be a list, as in JSON, or names with commas"
+    with pytest.raises(SettingsError, match=line):
+        read(monkeypatch, custom_event_streams='["a","b"')
+
+
+def test_what_is_wrong_with_a_value_names_its_variable() -> None:
+    """That is where it has to be corrected; other settings keep their names."""
+    lines = ["page_size must be at least 1", "page_size_x: no", "region must be one of US"]
+    assert by_variable(lines, {"page_size"}, "TAP_TEST_") == [
+        "TAP_TEST_PAGE_SIZE must be at least 1",
+        *lines[1:],
+    ]
+
+
+def test_a_variable_that_is_no_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no effect. What Meltano and the SDK have for themselves is none of them."""
+    for name in ("PAGESIZE", "_SELECT", "LOGLEVEL", "REGION"):
+        monkeypatch.setenv(f"TAP_TEST_{name}", "x")
+    assert list(unknown_variables(SCHEMA, "TAP_TEST_")) == [
+        "The variable TAP_TEST_PAGESIZE is no setting of the tap; did you mean TAP_TEST_PAGE_SIZE?"
+    ]
+
+
+@pytest.mark.parametrize("name", ["LOGLEVEL", "TAP_TEST_LOGLEVEL"])
+def test_a_log_level_that_does_not_exist_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The log itself cannot tell it; an empty variable is none, and spaces do no harm."""
+    for level in ("", " debug "):
+        monkeypatch.setenv(name, level)
+        check_log_level("TAP_TEST_")
+    monkeypatch.setenv(name, "loud")
+    with pytest.raises(SettingsError, match=f"{name} must be one of CRITICAL, ERROR"):
+        check_log_level("TAP_TEST_")
