@@ -22,6 +22,8 @@ _HOW = {
     "integer": "a whole number",
     "object": "an object, as in JSON",
 }
+# What the SDK's schema does not say.
+_MORE_PARTS = {"batch_config": {"batch_size": {"type": ["integer", "null"]}}}
 # What the SDK reads itself, also without the name of the tap before it.
 _LOG_LEVEL = "LOGLEVEL"
 
@@ -37,23 +39,70 @@ def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         SettingsError: Some hold text that cannot be read as their type. It names the variables,
             and never their values, which may be secrets.
     """
-    # As text, and with the file `.env` that the SDK looks for.
-    fields = {name: {"type": "string"} for name in schema["properties"]}
+    fields = {**schema["properties"], **{name: one for name, (_, one) in _parts(schema).items()}}
+    given = _read_texts(fields, prefix)
+    lines = [
+        f"{prefix}{name.upper()} must be {_HOW[kind]}"
+        for name, text in given.items()
+        for kind in fields[name].get("type", [])
+        if kind in _HOW and isinstance(as_declared(text, fields[name]), str)
+    ]
+    if lines:
+        raise SettingsError(*lines)
+    config = understand(
+        {name: given[name] for name in given if name in schema["properties"]}, schema
+    )
+    for name, (path, field) in _parts(schema).items():
+        if name in given:
+            _put(config, path, as_declared(given[name], field))
+    return config
+
+
+def _read_texts(names: Iterable[str], prefix: str) -> dict[str, str]:
+    """Return what the variables of these settings hold, with those of the SDK's file `.env`."""
+    fields = {name: {"type": "string"} for name in names}
     try:
         texts = parse_environment_config({"properties": fields}, prefix)
     except (OSError, ValueError) as error:
         message = f"the file .env cannot be read ({type(error).__name__}); write it in UTF-8"
         raise SettingsError(message) from error
-    given = {name: text for name, text in texts.items() if text.strip()}
-    lines = [
-        f"{prefix}{name.upper()} must be {_HOW[kind]}"
-        for name, text in given.items()
-        for kind in schema["properties"][name].get("type", [])
-        if kind in _HOW and isinstance(as_declared(text, schema["properties"][name]), str)
+    return {name: text for name, text in texts.items() if text.strip()}
+
+
+def _parts(schema: Mapping[str, Any]) -> dict[str, tuple[tuple[str, ...], dict[str, Any]]]:
+    """Return the named parts of the settings that are objects, each with its way and its schema.
+
+    Meltano has a variable for each, such as `…_BATCH_CONFIG_STORAGE_ROOT`.
+    """
+    ways = [
+        found
+        for name, field in schema["properties"].items()
+        for found in _leaves({"properties": {**_inner(field), **_MORE_PARTS.get(name, {})}}, name)
     ]
-    if lines:
-        raise SettingsError(*lines)
-    return understand(given, schema)
+    return {"_".join(way): (way, field) for way, field in ways}
+
+
+def _leaves(field: Mapping[str, Any], *way: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, part in _inner(field).items():
+        if _inner(part):
+            yield from _leaves(part, *way, name)
+        elif not name.startswith("_"):
+            yield (*way, name), part
+
+
+def _inner(field: Mapping[str, Any]) -> dict[str, Any]:
+    return field.get("properties") or {}
+
+
+def _put(config: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Put a part into its object, unless that has it already."""
+    *outer, last = path
+    inside: Any = config
+    for step in outer:
+        inside = inside.setdefault(step, {})
+        if not isinstance(inside, dict):  # which is refused as such
+            return
+    inside.setdefault(last, value)
 
 
 def by_variable(lines: Iterable[str], names: Collection[str], prefix: str) -> list[str]:
@@ -73,7 +122,7 @@ def by_variable(lines: Iterable[str], names: Collection[str], prefix: str) -> li
 
 def unknown_variables(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
     """Yield a line for each variable that looks like a setting of the tap's and is none."""
-    known = {f"{prefix}{name.upper()}" for name in schema["properties"]}
+    known = {f"{prefix}{name.upper()}" for name in [*schema["properties"], *_parts(schema)]}
     for variable in sorted(os.environ):
         name = variable.removeprefix(prefix)
         # Meltano puts what it adds to a plugin behind two underscores.

@@ -19,7 +19,13 @@ SCHEMA: dict[str, Any] = {
     "properties": {
         **SETTINGS_SCHEMA["properties"],
         "stream_maps": {"type": ["object", "null"]},
-        "batch_config": {"type": ["object", "null"]},
+        "batch_config": {
+            "type": ["object", "null"],
+            "properties": {
+                "encoding": {"type": "object", "properties": {"format": {"type": "string"}}},
+                "storage": {"type": "object", "properties": {"root": {"type": "string"}}},
+            },
+        },
         "flattening_enabled": {"type": ["boolean", "null"]},
     }
 }
@@ -60,6 +66,22 @@ def test_variables_are_read_as_the_type_of_their_setting(monkeypatch: pytest.Mon
         "custom_event_streams": ["a, b", "c"],
         "stream_maps": {"users": None},
     }
+
+
+def test_the_parts_of_an_object_may_have_variables_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Meltano has them. What the object itself says counts more."""
+    root = {"batch_config_storage_root": "file:///px", "batch_config_batch_size": "1e3"}
+    batch = {"storage": {"root": "file:///px"}, "batch_size": 1_000}
+    assert read(monkeypatch, **root) == {"batch_config": batch}
+    whole = {"batch_config": '{"batch_size": 5, "encoding": {"format": "jsonl"}}'}
+    assert read(monkeypatch, **whole) == {
+        "batch_config": {**batch, "batch_size": 5, "encoding": {"format": "jsonl"}}
+    }
+    assert list(unknown_variables(SCHEMA, "TAP_TEST_")) == []
+    with pytest.raises(SettingsError, match="TAP_TEST_BATCH_CONFIG_BATCH_SIZE must be a whole"):
+        read(monkeypatch, batch_config_batch_size="many")
 
 
 def test_names_with_commas_between_them_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
