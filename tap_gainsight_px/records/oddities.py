@@ -57,12 +57,11 @@ class Oddities:
         """Warn of each kind that was seen more than once, with how often in which field."""
         for oddity, counts in self._counts.items():
             if counts.total() > 1:
-                names = counts.most_common(_MOST_NAMES)
-                found = [f"{name} {count:,} times" for name, count in names]
+                found = [f"{name} {count:,}" for name, count in counts.most_common(_MOST_NAMES)]
                 if more := len(counts) - len(found):
                     found.append(f"and {more:,} more fields")
                 logger.warning(
-                    "%s: records with a field %s: %s",
+                    "%s: how often a field was %s (some records are read twice): %s",
                     self._stream_name,
                     oddity.value,
                     ", ".join(found),

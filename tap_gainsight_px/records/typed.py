@@ -138,7 +138,9 @@ class RecordType:
             for name, attribute in attributes.items()
             if not deselected.holds((name,))
         }
-        if not self._format.drop_unknown and not deselected.holds((UNEXPECTED,)):
+        if self._format.drop_unknown:
+            record.fixes.append(_count_left_out(wanted, self._format.oddities))
+        elif not deselected.holds((UNEXPECTED,)):
             # Of no type at all: an answer that has a field of this name takes another path.
             place = record.add(UNEXPECTED, UnsetType)
             record.fixes.append(_set_apart(place, wanted, self._format.oddities))
@@ -198,6 +200,18 @@ class RecordType:
         return self._encode_lines(
             [_Message("RECORD", message_format.stream, record, version, now) for record in records]
         )
+
+
+def _count_left_out(attributes: Mapping[str, str], oddities: Oddities) -> Fix:
+    getters = {name: attrgetter(attribute) for name, attribute in attributes.items()}
+
+    def fix(records: list[Any]) -> set[int]:
+        for name, get in getters.items():
+            found = sum(value is not UNSET for value in map(get, records))
+            oddities.add(Oddity.LEFT_OUT, [name], found)
+        return set()
+
+    return fix
 
 
 def _set_apart(place: str, attributes: Mapping[str, str], oddities: Oddities) -> Fix:
