@@ -74,6 +74,8 @@ class PxStream(Stream):
         self._run = run
         self.selected_by_default = spec.selected_by_default
         self._announced = announced
+        self.column_of = columns
+        """The column of each attribute, in a table of events."""
         self._columns: EventColumns | None = None
         if spec.event_name is not None:
             self._columns = EventColumns(columns, fields=schema["properties"])

@@ -30,9 +30,10 @@ from singer_sdk.singerlib.json import serialize_json
 
 from tap_gainsight_px.catalog.schemas import load_schema
 from tap_gainsight_px.errors import SettingsError
+from tap_gainsight_px.mapped_values import hide_mapped_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from singer_sdk import Stream
 
@@ -69,7 +70,10 @@ def check_maps(config: Mapping[str, Any], specs: Iterable[StreamSpec]) -> None:
 
 
 def make_mapper(
-    config: Mapping[str, Any], streams: Iterable[Stream], names: Mapping[str, str]
+    config: Mapping[str, Any],
+    streams: Iterable[Stream],
+    names: Mapping[str, str],
+    copies: Mapping[str, Mapping[str, str]],
 ) -> PluginMapper:
     """Return the maps of these streams.
 
@@ -80,6 +84,7 @@ def make_mapper(
         config: The configuration of the tap, whose maps `check_maps` has looked at.
         streams: The streams that may be read.
         names: What the messages of a stream are called where no map says so, by the stream's name.
+        copies: By stream, the attributes of its events that have a column, with that column.
 
     Raises:
         SettingsError: A definition does not fit a stream.
@@ -97,6 +102,7 @@ def make_mapper(
                 one.stream_alias = names.get(stream.name, stream.name)
             # Singer has an empty list for "no key"; the SDK would leave the field out.
             one.transformed_key_properties = one.transformed_key_properties or []
+        hide_mapped_values(mapper, stream.name, copies.get(stream.name, {}))
     watch_expressions(mapper)
     return mapper
 
@@ -200,18 +206,20 @@ def watch_expressions(mapper: PluginMapper) -> None:
     for source, maps in mapper.stream_maps.items():
         for one in maps:
             if isinstance(one, CustomStreamMap):
-                keys = one.raw_key_properties or []
-                one._eval = _watched(source, one.stream_alias, keys, one._eval)  # type: ignore[method-assign] # noqa: SLF001
+                one._eval = _watched(source, one, one._eval)  # type: ignore[method-assign] # noqa: SLF001
 
 
-def _watched(
-    source: str, alias: str, keys: Sequence[str], evaluate: Callable[..., Any]
-) -> Callable[..., Any]:
+def _watched(source: str, one: CustomStreamMap, evaluate: Callable[..., Any]) -> Callable[..., Any]:
+    alias, keys = one.stream_alias, one.raw_key_properties or []
+    absent = dict.fromkeys(one.raw_schema.get("properties", {}))
+
     def watched(
         *, expr: str, property_name: str | None, record: dict[str, Any], **more: Any
     ) -> Any:
         try:
-            result = evaluate(expr=expr, property_name=property_name, record=record, **more)
+            # PX leaves out what it has nothing to say of: to an expression that is null.
+            known = {**absent, **record}
+            result = evaluate(expr=expr, property_name=property_name, record=known, **more)
             if type(result) not in _PLAIN:
                 _check_result(result)
         except Exception as error:

@@ -247,7 +247,8 @@ class TapGainsightPx(Tap):
         check_maps(self.config, [one for one in self._specs.values() if self._is_read(one.name)])
         # Without a catalog each stream may be read: `--test` selects those that are not.
         streams = [one for one in self.streams.values() if self._is_read(one.name)]
-        self._mapper = make_mapper(self.config, streams, names)
+        copies = {one.name: one.column_of for one in streams if isinstance(one, PxStream)}
+        self._mapper = make_mapper(self.config, streams, names, copies)
 
     def run_discovery(self) -> str:
         """Write the catalog to standard output and return it.
