@@ -12,16 +12,20 @@ the catalog was discovered with, where PX cannot tell.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.catalog import event_tables, pins
+from tap_gainsight_px.catalog.attributes import (
+    for_catalog,
+    properties_of,
+    remembered,
+    typed_fields,
+)
 from tap_gainsight_px.catalog.flattening import with_own_column
 from tap_gainsight_px.catalog.schemas import declared_type, load_schema, with_unexpected
 from tap_gainsight_px.catalog.streams import STREAMS
-from tap_gainsight_px.catalog.types import field_of, type_of, word_of
 from tap_gainsight_px.errors import RefusedError
 from tap_gainsight_px.output.announced import Announced
 from tap_gainsight_px.reading.event_sample import sample_events
@@ -29,7 +33,7 @@ from tap_gainsight_px.records.attribute_list import attribute_fields, decode_att
 from tap_gainsight_px.timestamps import to_iso_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from singer_sdk.helpers._flattening import FlatteningOptions
 
@@ -67,12 +71,14 @@ class Discovered:
         catalog_schema: As the catalog has it: with marks where a type comes from PX.
         announced: What it says of attributes.
         columns: The column of each attribute, in a table of events.
+        renamed: Columns that the catalog has under another name, by that name.
     """
 
     schema: dict[str, Any]
     catalog_schema: dict[str, Any]
     announced: Announced = field(default_factory=Announced)
     columns: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_specs(event_names: Sequence[str]) -> dict[str, StreamSpec]:
@@ -116,12 +122,12 @@ def _with_custom_attributes(
     spec: StreamSpec, run: Callable[[], Run] | None, known: Known, schema: dict[str, Any]
 ) -> Discovered:
     """Return the schema of users or accounts, with a property for each custom attribute."""
-    given = _properties(_properties(known.given).get(_CUSTOM, {}))
+    given = properties_of(properties_of(known.given).get(_CUSTOM, {}))
     schema = pins.with_pins(schema, _without_properties_of(_CUSTOM, known.given))
     if declared_type(schema["properties"][_CUSTOM]) != "object":  # pinned as something else
         return Discovered(schema, schema)
     said = _said_by_px(spec, run, _attributes)
-    typed = _typed(known.announced.types, said, given)
+    typed = typed_fields(known.announced.types, said, given)
     if known.flattening is not None:
         order = sorted(typed, key=lambda name: (name not in known.announced.types, name))
         kept = with_own_column(schema, _CUSTOM, order, known.flattening)
@@ -136,8 +142,8 @@ def _with_custom_attributes(
         typed = {name: typed[name] for name in typed if name in kept}
     return Discovered(
         _put(schema, _CUSTOM, typed),
-        _put(schema, _CUSTOM, _for_catalog(typed, given)),
-        Announced(_words(typed, known.announced)),
+        _put(schema, _CUSTOM, for_catalog(typed, given)),
+        Announced(remembered(typed, known.announced.types)),
     )
 
 
@@ -146,17 +152,24 @@ def _with_event_columns(
 ) -> Discovered:
     """Return the schema of an event table, with a column for each attribute."""
     fields = schema["properties"].keys()
-    given = {name: one for name, one in _properties(known.given).items() if name not in fields}
-    schema = pins.with_pins(schema, {"properties": _properties(known.given, fields)})
+    given = {name: one for name, one in properties_of(known.given).items() if name not in fields}
+    schema = pins.with_pins(schema, {"properties": properties_of(known.given, fields)})
     said = _said_by_px(spec, run, partial(_sampled, known=known))
     columns = _columns(spec, known, said, given, fields)
-    by_attribute = {name: given[column] for name, column in columns.items() if column in given}
+    in_catalog = {pins.attribute_of(name, one): name for name, one in given.items()}
+    by_attribute = {name: given[column] for name, column in in_catalog.items()}
+    # Where a pin has taken the mark away, only the name of the column tells the attribute.
+    by_attribute |= {
+        name: given[column]
+        for name, column in columns.items()
+        if column in given and pins.MARK not in given[column]
+    }
     typed = {
         name: event_tables.described(name, one)
-        for name, one in _typed(known.announced.types, said, by_attribute).items()
+        for name, one in typed_fields(known.announced.types, said, by_attribute).items()
         if name in columns
     }
-    words = _words(typed, known.announced)
+    words = remembered(typed, known.announced.types)
 
     def with_columns(found: Mapping[str, Any]) -> dict[str, Any]:
         by_column = {columns[name]: one for name, one in found.items()}
@@ -164,9 +177,14 @@ def _with_event_columns(
 
     return Discovered(
         with_columns(typed),
-        with_columns(_for_catalog(typed, by_attribute, columns)),
+        with_columns(for_catalog(typed, by_attribute, columns)),
         Announced(words, {name: columns[name] for name in words if name in columns}),
         columns,
+        {
+            column: columns[name]
+            for name, column in in_catalog.items()
+            if columns.get(name, column) != column
+        },
     )
 
 
@@ -185,9 +203,17 @@ def _columns(
         [*announced, *(pair for pair in in_catalog if is_marked[pair[1]])], fields=fields
     )
     columns = event_tables.column_names({*said, *known.announced.types}, kept=kept, fields=fields)
-    for name in sorted(columns):
-        if columns[name] != known.announced.all_columns.get(name, name):
-            logger.warning("%s: the column of attribute %r is %r", spec.name, name, columns[name])
+    other = {
+        name: columns[name]
+        for name in sorted(columns)
+        if columns[name] != known.announced.all_columns.get(name, name)
+    }
+    if other:
+        logger.warning(
+            "%s: not every loader takes the names of these attributes, so their columns are %s",
+            spec.name,
+            ", ".join(f"{column!r} (for {name!r})" for name, column in other.items()),
+        )
     # What the user has put into the catalog, for an attribute that was not seen yet.
     return event_tables.kept_columns([*columns.items(), *in_catalog], fields=fields)
 
@@ -231,66 +257,9 @@ def _sampled(spec: StreamSpec, run: Run, *, known: Known) -> dict[str, dict[str,
     return event_tables.sampled_fields(found)
 
 
-def _typed(
-    announced: Mapping[str, str],
-    said: Mapping[str, Mapping[str, Any]],
-    given: Mapping[str, Mapping[str, Any]],
-) -> dict[str, dict[str, Any]]:
-    """Return the field of each attribute.
-
-    Args:
-        announced: Types of earlier runs, as words.
-        said: What PX says now.
-        given: What the catalog says, with its marks.
-    """
-    typed: dict[str, dict[str, Any]] = {}
-    for name in dict.fromkeys([*said, *announced, *given]):
-        own = given.get(name, {})
-        source = said.get(name, own)
-        about = {"description": source["description"]} if "description" in source else {}
-        if pins.is_pinned(own):
-            typed[name] = {**about, **pins.without_mark(own)}
-        elif name in announced:
-            typed[name] = {**field_of(announced[name]), **about}
-        elif type_of(source):
-            typed[name] = pins.without_mark(source)
-    return typed
-
-
-def _for_catalog(
-    typed: Mapping[str, Mapping[str, Any]],
-    given: Mapping[str, Mapping[str, Any]],
-    columns: Mapping[str, str] | None = None,
-) -> dict[str, dict[str, Any]]:
-    """Return the fields as the catalog has them: with a mark, where the user has pinned nothing."""
-    names = columns or {}
-    return {
-        name: dict(one)
-        if pins.is_pinned(given.get(name, {}))
-        else pins.marked(one, name if names.get(name, name) != name else None)
-        for name, one in typed.items()
-    }
-
-
-def _words(typed: Mapping[str, Mapping[str, Any]], announced: Announced) -> dict[str, str]:
-    """Return the types to remember: those of this run, and those announced before."""
-    words = {name: word_of(one) for name, one in typed.items()}
-    return {**announced.types, **{name: word for name, word in words.items() if word}}
-
-
-def _properties(schema: Any, names: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
-    """Return those properties of a schema that are schemas themselves, or some of them."""
-    properties = schema.get("properties") if isinstance(schema, Mapping) else None
-    return {
-        name: one
-        for name, one in (properties.items() if isinstance(properties, Mapping) else ())
-        if isinstance(one, dict) and (names is None or name in names)
-    }
-
-
 def _without_properties_of(field: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return a schema in which one field has no properties."""
-    properties = _properties(schema)
+    properties = properties_of(schema)
     if field in properties:
         bare = {key: value for key, value in properties[field].items() if key != "properties"}
         properties[field] = bare

@@ -12,9 +12,9 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib import Schema
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
-from tap_gainsight_px.catalog.event_tables import ATTRIBUTES, EventColumns
+from tap_gainsight_px.catalog.event_tables import EventColumns
 from tap_gainsight_px.errors import RefusedError, TapError
-from tap_gainsight_px.output.announced import Announced, write_announced
+from tap_gainsight_px.output.announced import AttributeMemory
 from tap_gainsight_px.output.batch_files import BatchFiles
 from tap_gainsight_px.output.message_writer import PageWriter
 from tap_gainsight_px.output.state import StreamState
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib.catalog import SelectionMask
 
     from tap_gainsight_px.catalog.spec import StreamSpec
+    from tap_gainsight_px.output.announced import Announced
     from tap_gainsight_px.records.page import Row, Slice
 
 
@@ -73,12 +74,12 @@ class PxStream(Stream):
         self.replication_key = spec.replication_key
         self._run = run
         self.selected_by_default = spec.selected_by_default
-        self._announced = announced
         self.column_of = columns
         """The column of each attribute, in a table of events."""
         self._columns: EventColumns | None = None
         if spec.event_name is not None:
             self._columns = EventColumns(columns, fields=schema["properties"])
+        self._attributes = AttributeMemory(spec.name, announced, self._columns)
 
     def apply_catalog(self, catalog: Catalog) -> None:
         """Take from a catalog what is selected, and put into it the schema that holds now."""
@@ -241,7 +242,7 @@ class PxStream(Stream):
             del run.progress[self.name]
             self._oddities.sum_up()
             self._save(progress.state)
-            self._tell_columns_to_come()
+            self._attributes.tell_columns_to_come()
 
     def _begin(self, run: Run) -> StreamProgress:
         """Return this stream's progress; on the first call let all streams begin to read."""
@@ -308,33 +309,11 @@ class PxStream(Stream):
         self._flush()
 
     def _save(self, state: StreamState) -> None:
-        self._remember()
+        if self._attributes.remember(self.stream_state):
+            self.state_manager.is_flushed = False
         self.state_manager.is_flushed &= not state.is_changed
         state.saved()
         self._write_state_message()
-
-    def _remember(self) -> None:
-        """Keep in STATE what the loader knows of attributes, and what the next run is to tell."""
-        types, columns = dict(self._announced.types), dict(self._announced.columns)
-        if self._columns is not None:
-            types_to_come, columns_to_come = self._columns.without_column()
-            types, columns = types_to_come | types, columns_to_come | columns
-        if write_announced(Announced(types, columns), self.stream_state):
-            self.state_manager.is_flushed = False
-
-    def _tell_columns_to_come(self) -> None:
-        names = [] if self._columns is None else sorted(self._columns.without_column()[1].items())
-        if names:
-            self.logger.warning(
-                "%s: new attributes have no column yet (their values are in %s): %s. They get one "
-                "at the next run",
-                self.name,
-                ATTRIBUTES,
-                ", ".join(
-                    repr(name) if name == column else f"{name!r} (column {column!r})"
-                    for name, column in names
-                ),
-            )
 
     def _flush(self) -> None:
         """Let go of the records of a slice, whether or not a STATE has followed them."""

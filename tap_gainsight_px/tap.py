@@ -21,7 +21,7 @@ from tap_gainsight_px.api.shared_answers import SharedAnswers
 from tap_gainsight_px.api.transport import Transport
 from tap_gainsight_px.cancellation import Cancellation
 from tap_gainsight_px.catalog.flattening import flattening_of
-from tap_gainsight_px.catalog.pins import schemas_given
+from tap_gainsight_px.catalog.pins import moved, schemas_given
 from tap_gainsight_px.check.command import check_option, selected, write_report
 from tap_gainsight_px.config_checks import find_errors, find_warnings
 from tap_gainsight_px.discovery import Discovered, Known, discover, find_specs
@@ -146,6 +146,10 @@ class TapGainsightPx(Tap):
 
     def discover_streams(self) -> list[Stream]:
         """Return all streams, each with its schema: what the files, PX, STATE and catalog say."""
+        for entry in self.input_catalog.streams if self.input_catalog else ():
+            if entry.tap_stream_id in self._discovered:
+                renamed = self._discovered[entry.tap_stream_id].renamed
+                entry.metadata = moved(entry.metadata, renamed)
         return [
             PxStream(
                 self,

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.singerlib import Catalog
+from singer_sdk.singerlib.catalog import MetadataMapping
 
 from tap_gainsight_px.catalog.types import type_of
 
@@ -71,6 +72,23 @@ def is_pinned(field: Mapping[str, Any]) -> bool:
 def without_mark(field: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema of a property as a SCHEMA message has it."""
     return {name: value for name, value in field.items() if name != MARK}
+
+
+def moved(metadata: MetadataMapping, renamed: Mapping[str, str]) -> MetadataMapping:
+    """Return the metadata of a catalog's entry where some columns have other names.
+
+    A catalog is discovered without STATE, which alone knows what a column was first called. What
+    is selected or not is meant for the attribute.
+
+    Args:
+        metadata: By breadcrumb.
+        renamed: The names of columns, by those that the catalog has for them.
+    """
+    found = MetadataMapping()
+    for breadcrumb, one in metadata.items():
+        column = tuple(renamed.get(name, name) for name in breadcrumb[1:2])
+        found[breadcrumb[:1] + column + breadcrumb[2:]] = one
+    return found
 
 
 def with_pins(schema: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,13 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tap_gainsight_px.catalog.event_tables import ATTRIBUTES
 from tap_gainsight_px.catalog.types import field_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tap_gainsight_px.catalog.event_tables import EventColumns
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +84,45 @@ def write_announced(announced: Announced, entry: dict[str, Any]) -> bool:
         if content:
             entry[key] = content
     return before != (entry.get(_TYPES), entry.get(_COLUMNS))
+
+
+class AttributeMemory:
+    """Keeps in STATE what one stream has announced, and what its next run is to announce."""
+
+    def __init__(self, stream: str, announced: Announced, columns: EventColumns | None) -> None:
+        """Begin with what this run announces.
+
+        Args:
+            stream: Name of the stream, for the log.
+            announced: What its SCHEMA says of attributes.
+            columns: What sees attributes that have no column yet; None where there are no columns.
+        """
+        self._stream = stream
+        self._announced = announced
+        self._columns = columns
+
+    def remember(self, entry: dict[str, Any]) -> bool:
+        """Put it into the stream's own part of STATE, and return whether that changed anything."""
+        types, columns = dict(self._announced.types), dict(self._announced.columns)
+        if self._columns is not None:
+            types_to_come, columns_to_come = self._columns.without_column()
+            types, columns = types_to_come | types, columns_to_come | columns
+        return write_announced(Announced(types, columns), entry)
+
+    def tell_columns_to_come(self) -> None:
+        """Warn about attributes that have come without a column, by name."""
+        names = {} if self._columns is None else self._columns.without_column()[1]
+        if names:
+            logger.warning(
+                "%s: new attributes have no column yet (their values are in %s), and get one at "
+                "the next run: %s",
+                self._stream,
+                ATTRIBUTES,
+                ", ".join(
+                    repr(name) if name == column else f"{name!r} (column {column!r})"
+                    for name, column in sorted(names.items())
+                ),
+            )
 
 
 def _readable(found: Any) -> tuple[dict[str, str], bool]:
