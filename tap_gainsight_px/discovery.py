@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.catalog import event_tables, pins
 from tap_gainsight_px.catalog.attributes import (
+    CUSTOM_ATTRIBUTES,
     for_catalog,
     properties_of,
     remembered,
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from tap_gainsight_px.reading.planner import Run
 
 logger = logging.getLogger(__name__)
-
-_CUSTOM = "customAttributes"
 
 
 @dataclass(frozen=True)
@@ -122,15 +121,17 @@ def _with_custom_attributes(
     spec: StreamSpec, run: Callable[[], Run] | None, known: Known, schema: dict[str, Any]
 ) -> Discovered:
     """Return the schema of users or accounts, with a property for each custom attribute."""
-    given = properties_of(properties_of(known.given).get(_CUSTOM, {}))
-    schema = pins.with_pins(schema, _without_properties_of(_CUSTOM, known.given))
-    if declared_type(schema["properties"][_CUSTOM]) != "object":  # pinned as something else
+    given = properties_of(properties_of(known.given).get(CUSTOM_ATTRIBUTES, {}))
+    schema = pins.with_pins(schema, _without_properties_of(CUSTOM_ATTRIBUTES, known.given))
+    if (
+        declared_type(schema["properties"][CUSTOM_ATTRIBUTES]) != "object"
+    ):  # pinned as something else
         return Discovered(schema, schema)
     said = _said_by_px(spec, run, _attributes)
     typed = typed_fields(known.announced.types, said, given)
     if known.flattening is not None:
         order = sorted(typed, key=lambda name: (name not in known.announced.types, name))
-        kept = with_own_column(schema, _CUSTOM, order, known.flattening)
+        kept = with_own_column(schema, CUSTOM_ATTRIBUTES, order, known.flattening)
         if left := sorted(typed.keys() - set(kept)):
             logger.warning(
                 "%s: flattening gives these attributes no column, because their names are too "
@@ -141,8 +142,8 @@ def _with_custom_attributes(
             )
         typed = {name: typed[name] for name in typed if name in kept}
     return Discovered(
-        _put(schema, _CUSTOM, typed),
-        _put(schema, _CUSTOM, for_catalog(typed, given)),
+        _put(schema, CUSTOM_ATTRIBUTES, typed),
+        _put(schema, CUSTOM_ATTRIBUTES, for_catalog(typed, given)),
         Announced(remembered(typed, known.announced.types)),
     )
 

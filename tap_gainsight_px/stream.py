@@ -261,9 +261,10 @@ class PxStream(Stream):
             replication_key=self.spec.replication_key if self._is_incremental else None,
             clock=run.clock,
         )
+        deselected = Deselected.from_mask(self.mask)
         if self._columns is not None:
-            deselected = [path for path, selected in self.mask.items() if not selected]
-            self._columns.hide(path[1::2] for path in deselected)
+            self._columns.hide(deselected.paths)
+        self._attributes.leave_out(deselected.holds, self.stream_state)
         # Also the types, before the first record: a table keeps those that it was made with.
         self._save(state)
         time_range = self.spec.time_range
@@ -275,7 +276,7 @@ class PxStream(Stream):
             self.schema,
             drop_unknown=run.settings.drop_unknown_fields,
             message_format=self._message_format(),
-            deselected=Deselected.from_mask(self.mask),
+            deselected=deselected,
             flattened_levels=self._flattened_levels,
             columns=self._columns,
         )

@@ -8,6 +8,9 @@ from typing import Any
 from tap_gainsight_px.catalog import pins
 from tap_gainsight_px.catalog.types import field_of, type_of, word_of
 
+CUSTOM_ATTRIBUTES = "customAttributes"
+"""The field of users and accounts that holds their attributes."""
+
 
 def typed_fields(
     announced: Mapping[str, str],

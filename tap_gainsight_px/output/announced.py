@@ -14,11 +14,12 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tap_gainsight_px.catalog.attributes import CUSTOM_ATTRIBUTES
 from tap_gainsight_px.catalog.event_tables import ATTRIBUTES
 from tap_gainsight_px.catalog.types import field_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tap_gainsight_px.catalog.event_tables import EventColumns
 
@@ -100,6 +101,28 @@ class AttributeMemory:
         self._stream = stream
         self._announced = announced
         self._columns = columns
+
+    def leave_out(
+        self, is_deselected: Callable[[tuple[str, ...]], bool], entry: Mapping[str, Any]
+    ) -> None:
+        """Forget what the SCHEMA does not say after all, unless an earlier run has said it.
+
+        Args:
+            is_deselected: Tells it of the path of a field.
+            entry: The stream's own part of STATE.
+        """
+        before, _ = _readable(entry.get(_TYPES))
+        columns = self._announced.all_columns
+        in_table = self._columns is not None
+        paths = {
+            name: (columns[name],) if in_table else (CUSTOM_ATTRIBUTES, name) for name in columns
+        }
+        types = {
+            name: word
+            for name, word in self._announced.types.items()
+            if name in before or not is_deselected(paths[name])
+        }
+        self._announced = Announced(types, self._announced.columns)
 
     def remember(self, entry: dict[str, Any]) -> bool:
         """Put it into the stream's own part of STATE, and return whether that changed anything."""
