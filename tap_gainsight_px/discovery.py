@@ -12,7 +12,7 @@ the catalog was discovered with, where PX cannot tell.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +109,8 @@ def discover(spec: StreamSpec, run: Callable[[], Run] | None, known: Known) -> D
         TapError: The API could not be asked.
     """
     schema = with_unexpected(load_schema(spec.schema_name))
+    # The tap goes by the keys itself, so their types are not for others to choose.
+    known = replace(known, given=_without(known.given, *spec.primary_keys, spec.replication_key))
     if spec.attributes_path is not None:
         return _with_custom_attributes(spec, run, known, schema)
     if spec.event_name is not None:
@@ -256,6 +258,12 @@ def _sampled(spec: StreamSpec, run: Run, *, known: Known) -> dict[str, dict[str,
             to_iso_seconds(start),
         )
     return event_tables.sampled_fields(found)
+
+
+def _without(schema: Mapping[str, Any], *names: str | None) -> dict[str, Any]:
+    """Return a schema without some of its properties."""
+    properties = properties_of(schema)
+    return {"properties": {name: one for name, one in properties.items() if name not in names}}
 
 
 def _without_properties_of(field: str, schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -203,6 +203,15 @@ def test_a_type_of_a_schema_file_can_be_pinned(sandbox: SandboxServer, catalog: 
     assert "nobody" not in message["schema"].get("required", [])
 
 
+def test_the_types_of_keys_are_the_taps_own(sandbox: SandboxServer, catalog: Json) -> None:
+    """Records are resumed and merged by them, whoever has written the catalog."""
+    for name in ("eventId", "date"):
+        columns_of(catalog)[name] = {"type": "integer"}
+    run = read(sandbox, catalog=catalog)
+    assert (types(run)["eventId"], types(run)["date"]) == ("string", "date-time")
+    assert record(run, "e1")["date"].endswith("Z")
+
+
 def test_a_field_that_the_user_adds_is_announced(sandbox: SandboxServer, catalog: Json) -> None:
     """An undeclared field of users, and an attribute that the sample has not shown."""
     entry_of(catalog, "users")["schema"]["properties"]["extra"] = {"type": ["integer", "null"]}
