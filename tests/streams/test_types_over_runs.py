@@ -62,9 +62,14 @@ def types(run: Output, stream: str = STREAM) -> dict[str, Any]:
     if stream in KEYS:
         fields = fields["customAttributes"].get("properties", {})
     return {
-        name: field.get("format") or "|".join(sorted({*field["type"]} - {"null"}))
+        name: field.get("format") or "|".join(sorted({*in_list(field["type"])} - {"null"}))
         for name, field in fields.items()
     }
+
+
+def in_list(types: str | list[str]) -> list[str]:
+    """Return types as a list, however a schema has them."""
+    return [types] if isinstance(types, str) else types
 
 
 def record(run: Output, key: str, stream: str = STREAM) -> Json:
