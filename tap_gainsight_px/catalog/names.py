@@ -4,7 +4,8 @@ PX takes any text as the name of an attribute or of a custom event; a database d
 refused or folded away, seen in the code of the loaders and by trying them:
 
 - Postgres cuts names at 63 bytes, and target-postgres refuses longer ones. It refuses the empty
-  name, cannot add a column with `%` in its name, nor fill one with `"` by COPY;
+  name and those of its system columns (`xmin`), cannot add a column with `%` in its name, nor fill
+  one with `"` by COPY;
 - target-snowflake has its columns in one case, and its tables as the SDK folds them;
 - the SDK itself, and so most SQL loaders, lowers names, drops all but ASCII letters, digits, `_`,
   `-`, `.` and blanks, makes `_` of the latter three and a letter of a leading digit, and ends the
@@ -29,6 +30,8 @@ LONGEST = 63
 """Most bytes of a name in Postgres."""
 
 _LOADERS_OWN = "_sdc_"
+# Columns that every table of Postgres has already.
+_SYSTEM_COLUMNS = {"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"}
 _REFUSED = re.compile(r'[%"\x00-\x1f\x7f\ud800-\udfff]')
 _DROPPED = re.compile(r"[^a-z0-9_\-.\s]")
 _LETTERS_OF_DIGITS = "abcdefghij"
@@ -57,6 +60,7 @@ def is_loadable(name: str) -> bool:
         and len(name.encode("utf-8", "surrogatepass")) <= LONGEST
         and not _REFUSED.search(name)
         and not is_taken_by_loaders(name)
+        and name.casefold() not in _SYSTEM_COLUMNS
     )
 
 
