@@ -26,6 +26,8 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "target-postgres": {
         "default_target_schema": "gainsight_px",
         "load_method": "upsert",
+        "use_copy": True,
+        "validate_records": False,
     },
     "target-snowflake": {
         "default_target_schema": "GAINSIGHT_PX",
