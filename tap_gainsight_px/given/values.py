@@ -80,7 +80,7 @@ def _one_of(text: str, choices: list[Any]) -> str:
 
 
 def _whole(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (str, float, Decimal)):
+    if not isinstance(value, (str, float, Decimal)):
         return value
     text = str(value).strip()
     if not _NUMBER.fullmatch(text):

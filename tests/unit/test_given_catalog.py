@@ -169,7 +169,18 @@ def test_the_stream_itself_may_be_written_in_several_ways(breadcrumb: Any) -> No
 
 @pytest.mark.parametrize(
     "breadcrumb",
-    [["email"], "email", ["properties"], ["properties", 5], 5, {}, "[", "('properties')", "items"],
+    [
+        ["email"],
+        "email",
+        ["properties"],
+        ["properties", 5],
+        5,
+        {},
+        "[",
+        "('properties')",
+        "items",
+        ["items"],
+    ],
 )
 def test_a_breadcrumb_that_leads_nowhere_is_told(breadcrumb: Any) -> None:
     """What it was to deselect would be read."""
