@@ -152,13 +152,24 @@ class EventColumns:
         for name, value in attributes.items():
             column = self._columns.get(name)
             if column is None:
-                self._note(name, word_of_value(value))
+                self.note(name, word_of_value(value))
                 continue
             if column in record:  # a field that PX has made up since; it is not lost
                 record[column + _FIELD_SUFFIX] = record[column]
             record[column] = value
 
-    def _note(self, name: str, word: str) -> None:
+    @property
+    def by_attribute(self) -> Mapping[str, str]:
+        """The column of each attribute that has one."""
+        return self._columns
+
+    @property
+    def hides(self) -> bool:
+        """Whether there are attributes that must not leave."""
+        return bool(self._hidden)
+
+    def note(self, name: str, word: str) -> None:
+        """Take down the type of a value whose attribute has no column."""
         seen = self._seen.get(name, frozenset())
         if word and word not in seen and (seen or len(self._seen) < MOST_COLUMNS):
             with self._lock:

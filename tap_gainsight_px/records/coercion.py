@@ -17,8 +17,10 @@ Deselected fields go before any of this is seen, and so leave nothing in `_unexp
 from __future__ import annotations
 
 import json
+from datetime import date, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import simplejson  # type: ignore[import-untyped]
 
@@ -226,8 +228,8 @@ def _coerced_time(value: Any) -> Any:
     try:
         if isinstance(value, str):
             return text_to_iso(value)
-        time = whole_number(value)
-        return _MISFIT if time is None else to_iso(time)
+        moment = whole_number(value)
+        return _MISFIT if moment is None else to_iso(moment)
     except ValueError:
         return _MISFIT
 
@@ -236,8 +238,21 @@ def _is_zero(value: Any) -> bool:
     return whole_number(value) == 0
 
 
-def _coerced_text(value: Any, _: Mapping[str, Any]) -> Any:
-    return value if isinstance(value, str) else _json_text(value)
+def _coerced_text(value: Any, field: Mapping[str, Any]) -> Any:
+    text = value if isinstance(value, str) else _json_text(value)
+    read = _FORMATS.get(field.get("format", ""))
+    try:
+        return text if read is None or read(text) is not None else _MISFIT
+    except ValueError:
+        return _MISFIT
+
+
+# Columns of these types take nothing else; a user may ask for one in the catalog.
+_FORMATS: dict[str, Callable[[str], object]] = {
+    "date": date.fromisoformat,
+    "time": time.fromisoformat,
+    "uuid": UUID,
+}
 
 
 def whole_number(value: Any) -> int | None:

@@ -95,7 +95,7 @@ class PageDecoder:
             flattened_levels=flattened_levels,
         )
         self._typed: TypedPages | None = None
-        plain = not (spec.event_name or spec.row_id_of or spec.parent)
+        plain = not (spec.row_id_of or spec.parent or (columns is not None and columns.hides))
         if plain and spec.records_key and message_format is not None:
             typed_format = TypedFormat(
                 schema,
@@ -105,6 +105,7 @@ class PageDecoder:
                 replication_key=spec.replication_key,
                 drop_unknown=drop_unknown,
                 deselected=deselected or Deselected(),
+                columns=columns,
             )
             with suppress(ValueError):  # such a type cannot be made
                 self._typed = TypedPages(spec, typed_format, lambda record: self._row(record, {}))

@@ -21,6 +21,7 @@ from tap_gainsight_px.catalog.schemas import UNEXPECTED
 from tap_gainsight_px.records.coercion import LOADER_PREFIX
 from tap_gainsight_px.records.oddities import Oddity
 from tap_gainsight_px.records.selection import Deselected
+from tap_gainsight_px.records.typed_columns import add_columns
 from tap_gainsight_px.records.typed_fields import (
     RAW,
     FieldTypes,
@@ -33,6 +34,7 @@ from tap_gainsight_px.records.typed_fields import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tap_gainsight_px.catalog.event_tables import EventColumns
     from tap_gainsight_px.records.oddities import Oddities
 
 
@@ -56,6 +58,7 @@ class TypedFormat:
         replication_key: The one time of a record that is 1970 when it is 0.
         drop_unknown: Whether fields that nobody declared are left out.
         deselected: What must not leave the tap.
+        columns: Where attributes of events go; None where they stay in one field.
     """
 
     schema: Mapping[str, Any]
@@ -65,6 +68,7 @@ class TypedFormat:
     replication_key: str | None = None
     drop_unknown: bool = False
     deselected: Deselected = field(default_factory=Deselected)
+    columns: EventColumns | None = None
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -80,12 +84,18 @@ class _Message(msgspec.Struct, gc=False):
 class RecordType:
     """Decodes the records of one stream, and encodes them as RECORD messages."""
 
-    def __init__(self, typed_format: TypedFormat, learnt: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        typed_format: TypedFormat,
+        learnt: Iterable[str] = (),
+        learnt_attributes: Iterable[str] = (),
+    ) -> None:
         """Make the type.
 
         Args:
             typed_format: What is to be known of the stream.
             learnt: Names of fields that nobody declared.
+            learnt_attributes: Names of attributes of events that have no column.
 
         Raises:
             ValueError: Something deselected lies in an object that the type leaves as it is, or a
@@ -93,13 +103,18 @@ class RecordType:
         """
         self._format = typed_format
         self.learnt = frozenset(learnt)
+        self.learnt_attributes = frozenset(learnt_attributes)
         fields = typed_format.schema.get("properties", {})
+        columns = typed_format.columns
+        others = {UNEXPECTED, *(columns.by_attribute.values() if columns else ())}
         record = declared_fields(
-            {name: fields[name] for name in fields if name != UNEXPECTED},
+            {name: fields[name] for name in fields if name not in others},
             typed_format.deselected,
             is_record=True,
             replication_key=typed_format.replication_key,
         )
+        if columns is not None:
+            add_columns(record, fields, columns, self.learnt_attributes)
         self._add_learnt(record)
         record.make()
         self._attributes = record.attributes

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
     from tap_gainsight_px.records.selection import Deselected
 
-# Where the schema says object or number, the beginning of a value that is neither that nor null,
-# or a number that may be too large.
+# Where the schema says array, object or number, the beginning of a value that is neither that nor
+# null, or a number that may be too large.
 _OTHER_KINDS = {
+    "array": re.compile(rb"\n[^\[n]"),
     "object": re.compile(rb"\n[^{n]"),
     "number": re.compile(rb"\n[^-0-9n]|[eE]|[^\n]{250}"),
 }
@@ -138,12 +139,14 @@ def _field_type(
         zero = to_iso(0) if has_zero else None
         return _optional(int), [lambda attribute: _rewrite_times(attribute, zero)]
     if kind in _PYTHON_TYPES:
-        return _optional(_PYTHON_TYPES[kind]), []
+        # Text of another form is looked at record by record.
+        is_checked = "format" in field
+        return (UnsetType | None if is_checked else _optional(_PYTHON_TYPES[kind])), []
     if kind == "object" and field.get("properties"):
         nested = declared_fields(field["properties"], deselected).make()
         inside = _inside(nested.fixes, _objects)
         return _optional(nested.struct), [*inside, *nulls]
-    if kind == "array":
+    if kind == "array" and field.get("items"):
         inner, inside = _list_type(field.get("items", {}), deselected)
         return inner, [*inside, *nulls]
     if deselected:

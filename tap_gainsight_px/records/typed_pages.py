@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import UNSET
 
+from tap_gainsight_px.catalog.event_tables import ATTRIBUTES
 from tap_gainsight_px.records.json_text import NUL, clean, parse_json
 from tap_gainsight_px.records.page import LONGEST_KEY, Lines, Page, in_order, is_newest_first
 from tap_gainsight_px.records.typed import RecordType
@@ -95,25 +96,38 @@ class TypedPages:
         for at, line in zip(fit, lines, strict=True):
             rows[places[at]] = dates[at], keys[at], line
         names: set[str] = set()
+        attributes: set[str] = set()
         for place in (place for place, row in enumerate(rows) if row is None):
             record = parse_json(bytes(answer.rows[place]))
             if not isinstance(record, dict):
                 message = "it holds something that is no record"
                 raise ValueError(message)  # noqa: TRY004 - as for all that is wrong with an answer
             names.update(record)
+            if isinstance(record.get(ATTRIBUTES), dict):
+                attributes.update(record[ATTRIBUTES])
             rows[place] = self._slow_row(record)
-        self._learn(names, record_type)
+        self._learn(names, attributes, record_type)
         found = cast("list[Row]", rows)
         newest_first = is_newest_first([row[0] for row in found])
         return _page(answer, in_order(found), newest_first=newest_first)
 
-    def _learn(self, names: set[str], record_type: RecordType) -> None:
-        """Let pages to come be decoded with the fields among these that nobody declared."""
-        undeclared = {name for name in names - record_type.names if not _ODD_NAME.search(name)}
-        learnt = record_type.learnt | undeclared
-        if undeclared and len(learnt) <= _MOST_LEARNT:
+    def _learn(self, names: set[str], attributes: set[str], record_type: RecordType) -> None:
+        """Let pages to come be decoded with what nobody declared among these.
+
+        Args:
+            names: The fields of records that did not fit.
+            attributes: The attributes of such events.
+            record_type: The type that they did not fit.
+        """
+        learnt = record_type.learnt | _plain(names - record_type.names)
+        of_events = record_type.learnt_attributes
+        if self._format.columns is not None:
+            with_column = self._format.columns.by_attribute.keys()
+            of_events = of_events | _plain(attributes - with_column)
+        is_new = learnt != record_type.learnt or of_events != record_type.learnt_attributes
+        if is_new and len(learnt) <= _MOST_LEARNT and len(of_events) <= _MOST_LEARNT:
             # Another thread may do so at the same time: what is then lost is learnt once more.
-            self._type = RecordType(self._format, learnt)
+            self._type = RecordType(self._format, learnt, of_events)
 
     def _dates_and_keys(
         self, records: list[Any], record_type: RecordType
@@ -132,6 +146,11 @@ class TypedPages:
             return [None] * len(records), keys, unfit
         dates = record_type.values(records, self._date)
         return [None if date is UNSET else date for date in dates], keys, unfit
+
+
+def _plain(names: set[str]) -> set[str]:
+    """Return the names that a generated type can have."""
+    return {name for name in names if not _ODD_NAME.search(name)}
 
 
 def _page(answer: Any, rows: Sequence[Row], *, newest_first: bool) -> Page:

@@ -209,6 +209,23 @@ def test_a_field_of_several_types_takes_values_of_all_of_them(
     assert coerce({"a": value}, either) == {"a": coerced}
 
 
+@pytest.mark.parametrize(
+    ("form", "fitting", "other"),
+    [
+        ("date", "2024-01-31", "2024-01-31T12:00:00Z"),
+        ("time", "12:34:56", "noon"),
+        ("uuid", "6f1e2a34-0000-4000-8000-000000000001", "6f1e"),
+    ],
+)
+def test_text_of_another_form_than_its_column_takes_is_set_apart(
+    form: str, fitting: str, other: str
+) -> None:
+    """A user may pin such a type in the catalog, and a database refuses all other text there."""
+    schema = {"properties": {"a": {"type": ["string", "null"], "format": form}}}
+    assert coerce({"a": fitting}, schema) == {"a": fitting}
+    assert coerce({"a": other}, schema) == {"a": None, UNEXPECTED: {"a": other}}
+
+
 def test_a_value_of_none_of_several_types_is_set_apart() -> None:
     """Where text is not among them, there is no other way to keep it."""
     schema = {"properties": {"a": {"type": ["integer", "boolean", "null"]}}}

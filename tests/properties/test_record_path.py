@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from singer_sdk.singerlib.json import serialize_json
 from typing_extensions import Self
 
+from tap_gainsight_px.catalog.event_tables import EventColumns
 from tap_gainsight_px.catalog.schemas import UNEXPECTED, load_schema, with_unexpected
 from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.records.decoder import PageDecoder
@@ -40,7 +42,7 @@ anything: st.SearchStrategy[Any] = st.recursive(
 
 def fitting(field: dict[str, Any]) -> st.SearchStrategy[Any]:
     """Draw values of the type that a schema declares."""
-    declared = field.get("type", [])
+    declared = field.get("type") or [""]
     kind = next((one for one in [declared, declared[0]] if isinstance(one, str)), "")
     if field.get("format") == "date-time":
         return st.none() | st.integers(0, 4_000_000_000_000)
@@ -86,6 +88,36 @@ def pages(draw: st.DrawFn) -> tuple[StreamSpec, dict[str, Any], bytes]:
     indent = draw(st.sampled_from([None, None, None, 1]))
     text = json.dumps(answer, default=Digits, indent=indent, ensure_ascii=draw(st.booleans()))
     return spec, schema, text.encode("utf-8", "surrogatepass")
+
+
+TYPES: dict[str, dict[str, Any]] = {
+    "plan": {"type": ["string", "null"]},
+    "seats": {"type": ["number", "null"]},
+    "ok": {"type": ["boolean", "null"]},
+    "when": {"type": ["string", "null"], "format": "date-time"},
+    "day": {"type": ["string", "null"], "format": "date"},
+    "cart": {"type": ["object", "null"], "additionalProperties": True},
+    "tags": {"type": ["array", "null"]},
+    "mixed": {"type": ["string", "number", "null"]},
+}
+
+
+@st.composite
+def event_pages(draw: st.DrawFn) -> bytes:
+    """Draw a page of events of one name, with attributes that fit their columns as a rule."""
+    values = {name: fitting(field) for name, field in TYPES.items() if name != "day"}
+    odd = st.dictionaries(st.sampled_from([*TYPES, "new", "ünï", 'a "name"']), anything)
+    attributes = st.fixed_dictionaries({}, optional=values)
+    events = [
+        {
+            "eventId": f"e{number}",
+            "date": number,
+            "attributes": draw(st.one_of(*[attributes] * 4, odd, anything)),
+            **draw(st.dictionaries(st.sampled_from(["url", "undeclared", "seats"]), anything)),
+        }
+        for number in range(draw(st.integers(0, 4)))
+    ]
+    return json.dumps({"customEvents": events}, default=Digits).encode("utf-8", "surrogatepass")
 
 
 class Digits(float):
@@ -142,6 +174,51 @@ def test_both_ways_give_the_same_records(
         assert meaning(fast) == meaning(slow)
         assert [row[:2] for row in fast.rows] == [row[:2] for row in slow.rows]
         assert (fast.total_hits, fast.scroll_id) == (slow.total_hits, slow.scroll_id)
+
+
+@settings(max_examples=200)
+@given(body=event_pages(), options=choices())
+def test_both_ways_give_the_same_events_with_columns(body: bytes, options: dict[str, Any]) -> None:
+    """The columns of a table of events, and what is noted of attributes without one."""
+    spec, schema = custom_events()
+    spec = replace(spec, event_name="Paid")
+    schema = {**schema, "properties": {**schema["properties"], **TYPES}}
+    hidden = options["deselected"].paths
+
+    def decoder(message_format: MessageFormat | None) -> tuple[PageDecoder, EventColumns]:
+        columns = EventColumns({name: name for name in TYPES}, fields=schema["properties"])
+        columns.hide(hidden)
+        decode = PageDecoder(
+            spec, schema, message_format=message_format, columns=columns, **options
+        )
+        return decode, columns
+
+    decode, noted = decoder(MessageFormat(spec.name))
+    decode_slowly, noted_slowly = decoder(None)
+    slow = decode_slowly(body)
+    for fast in (decode(body), decode(body)):
+        assert meaning(fast) == meaning(slow)
+    assert noted.without_column() == noted_slowly.without_column()
+
+
+def test_events_with_columns_take_the_fast_way_and_learn_attributes() -> None:
+    """An attribute that has no column yet costs the first page alone."""
+    spec, schema = custom_events()
+    schema = {**schema, "properties": {**schema["properties"], **TYPES}}
+    columns = EventColumns({name: name for name in TYPES}, fields=schema["properties"])
+    decode = PageDecoder(
+        replace(spec, event_name="Paid"),
+        schema,
+        message_format=MessageFormat(spec.name),
+        columns=columns,
+    )
+    attributes = {"plan": "a", "seats": 5, "ok": True, "when": 7, "cart": {}, "tags": [], "new": 1}
+    body = json.dumps({"customEvents": [{"eventId": "1", "attributes": attributes}]}).encode()
+    ways = [type(decode(body).rows[0][2]) for _ in range(2)]
+    assert ways == [dict, bytes]
+    (record,) = meaning(decode(body))
+    assert (record["plan"], record["when"]) == ("a", "1970-01-01T00:00:00.007Z")
+    assert columns.without_column()[0] == {"new": "number"}
 
 
 @pytest.mark.parametrize("spec", FAST, ids=lambda spec: spec.name)
