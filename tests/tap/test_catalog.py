@@ -12,7 +12,7 @@ import pytest
 
 from px_sandbox import SandboxServer
 from tap_gainsight_px.tap import TapGainsightPx
-from tests.tap.harness import KEYS, by_key, discover, entry_of, messages_in, root, sync
+from tests.tap.harness import KEYS, as_sent, by_key, discover, entry_of, messages_in, root, sync
 from tests.tap.worlds import ATTRIBUTES, DAY, account, event, today, user, world_of
 
 if TYPE_CHECKING:
@@ -229,11 +229,11 @@ def test_batches_hold_the_same_records(sandbox: SandboxServer, tmp_path: Any) ->
     }
     catalog = discover(sandbox, "users")
     output = sync(sandbox, catalog=catalog, batch_config=batch)
-    lines = []
+    lines: list[dict[str, Any]] = []
     for message in output.of("BATCH", "users"):
         for file in message["manifest"]:
             with gzip.open(file.removeprefix("file://"), "rt", encoding="utf-8") as content:
-                lines += messages_in(content.read())
+                lines += map(as_sent, messages_in(content.read()))
     assert by_key("users", lines) == by_key("users", plain_output.records("users"))
     assert output.bookmarks("users")[-1] >= plain_output.bookmarks("users")[-1]
 
