@@ -25,10 +25,11 @@ from tap_gainsight_px.catalog.attributes import (
     typed_fields,
 )
 from tap_gainsight_px.catalog.flattening import with_own_column
+from tap_gainsight_px.catalog.names import MOST_COLUMNS
 from tap_gainsight_px.catalog.schemas import declared_type, load_schema, with_unexpected
 from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.errors import RefusedError
-from tap_gainsight_px.output.announced import Announced
+from tap_gainsight_px.output.announced import NO_ROOM, Announced
 from tap_gainsight_px.reading.event_sample import sample_events
 from tap_gainsight_px.records.attribute_list import attribute_fields, decode_attributes
 from tap_gainsight_px.timestamps import to_iso_seconds
@@ -137,8 +138,8 @@ def _with_custom_attributes(
         if left := sorted(typed.keys() - set(kept)):
             logger.warning(
                 "%s: flattening gives these attributes no column, because their names are too "
-                "long, odd, or another one's but for case and the like. Their values are in "
-                "_unexpected: %s",
+                "long, odd, or another one's but for case and the like, or they are too many. "
+                "Their values are in _unexpected: %s",
                 spec.name,
                 ", ".join(map(repr, left)),
             )
@@ -206,6 +207,8 @@ def _columns(
         [*announced, *(pair for pair in in_catalog if is_marked[pair[1]])], fields=fields
     )
     columns = event_tables.column_names({*said, *known.announced.types}, kept=kept, fields=fields)
+    if beyond := len(said.keys() - columns.keys()):
+        logger.warning(NO_ROOM, spec.name, beyond, event_tables.ATTRIBUTES, MOST_COLUMNS)
     other = {
         name: columns[name]
         for name in sorted(columns)

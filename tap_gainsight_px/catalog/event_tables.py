@@ -11,7 +11,13 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tap_gainsight_px.catalog.names import choose_names, folded, is_loadable, with_digest
+from tap_gainsight_px.catalog.names import (
+    MOST_COLUMNS,
+    choose_names,
+    folded,
+    is_loadable,
+    with_digest,
+)
 from tap_gainsight_px.catalog.types import field_of, word_of_value, word_of_values
 
 if TYPE_CHECKING:
@@ -21,9 +27,6 @@ if TYPE_CHECKING:
 
 ATTRIBUTES = "attributes"
 """The field of a custom event that holds its attributes."""
-
-MOST_COLUMNS = 1_000
-"""Most attributes of one event that get a column: Postgres has room for 1,600 in a table."""
 
 _PREFIX = "custom_event_"
 _SUFFIX = "_attribute"
@@ -171,9 +174,14 @@ class EventColumns:
     def note(self, name: str, word: str) -> None:
         """Take down the type of a value whose attribute has no column."""
         seen = self._seen.get(name, frozenset())
-        if word and word not in seen and (seen or len(self._seen) < MOST_COLUMNS):
+        if word and word not in seen and (seen or len(self._seen) <= MOST_COLUMNS):
             with self._lock:
                 self._seen[name] = self._seen.get(name, frozenset()) | {word}
+
+    @property
+    def beyond(self) -> int:
+        """How many attributes, of those seen without a column, get none: a table has no room."""
+        return len(self._seen.keys() - self._to_come.keys())
 
     def without_column(self) -> tuple[dict[str, str], dict[str, str]]:
         """Return what was seen without a column: its types as words, and the columns to come.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.helpers._flattening import FlatteningOptions, flatten_key, flatten_schema
 
-from tap_gainsight_px.catalog.names import folded, is_loadable
+from tap_gainsight_px.catalog.names import MOST_COLUMNS, folded, is_loadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,10 +41,10 @@ def with_own_column(
     separator, longest = options.separator, options.max_key_length
     others = flatten_schema(schema, options.max_level, separator, max_key_length=longest)
     used = {one for column in others["properties"] for one in folded(column)}
-    kept = []
+    kept: list[str] = []
     for attribute in attributes:
         column = flatten_key(attribute, [field], separator, max_key_length=longest)
-        if is_loadable(column) and not folded(column) & used:
+        if len(kept) < MOST_COLUMNS and is_loadable(column) and not folded(column) & used:
             used |= folded(column)
             kept.append(attribute)
     return kept

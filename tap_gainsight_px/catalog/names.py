@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 LONGEST = 63
 """Most bytes of a name in Postgres."""
 
+MOST_COLUMNS = 400
+"""Most columns made of attributes in one table. Postgres has room for 1,600, but a row has to fit
+into 8,160 bytes, of which a long value takes 18."""
+
 _LOADERS_OWN = "_sdc_"
 # Columns that every table of Postgres has already.
 _SYSTEM_COLUMNS = {"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"}

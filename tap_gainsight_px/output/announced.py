@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.catalog.attributes import CUSTOM_ATTRIBUTES
 from tap_gainsight_px.catalog.event_tables import ATTRIBUTES
+from tap_gainsight_px.catalog.names import MOST_COLUMNS
 from tap_gainsight_px.catalog.types import field_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from tap_gainsight_px.catalog.event_tables import EventColumns
 
 logger = logging.getLogger(__name__)
+
+NO_ROOM = "%s: %d attributes or more get no column (they are in %s), for a table has room for %d"
+"""What is said of attributes that are too many; with the stream, how many, and where they are."""
 
 _TYPES = "types"
 _COLUMNS = "columns"
@@ -134,7 +138,11 @@ class AttributeMemory:
 
     def tell_columns_to_come(self) -> None:
         """Warn about attributes that have come without a column, by name."""
-        names = {} if self._columns is None else self._columns.without_column()[1]
+        if self._columns is None:
+            return
+        names = self._columns.without_column()[1]
+        if beyond := self._columns.beyond:
+            logger.warning(NO_ROOM, self._stream, beyond, ATTRIBUTES, MOST_COLUMNS)
         if names:
             logger.warning(
                 "%s: new attributes have no column yet (their values are in %s), and get one at "

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from singer_sdk.helpers._flattening import FlatteningOptions, flatten_schema
 from singer_sdk.sql.sink import SQLSink
 
-from tap_gainsight_px.catalog.event_tables import MOST_COLUMNS, column_names, event_table_specs
-from tap_gainsight_px.catalog.names import is_loadable
+from tap_gainsight_px.catalog.event_tables import column_names, event_table_specs
+from tap_gainsight_px.catalog.flattening import with_own_column
+from tap_gainsight_px.catalog.names import MOST_COLUMNS, is_loadable
+from tap_gainsight_px.catalog.schemas import load_schema
 from tap_gainsight_px.catalog.streams import STREAMS
 
 if TYPE_CHECKING:
@@ -110,6 +113,7 @@ def test_a_name_that_every_loader_takes_is_the_column(name: str) -> None:
         ("_sdc_deleted_at", "attribute_sdc_deleted_at"),
         ("", "attribute_1271cf25"),
         ("100%", "100__33055e99"),
+        ("ctid", "ctid_045f85c6"),
         ("x" * 64, "x" * 54 + "_488b40a8"),
     ],
 )
@@ -119,9 +123,34 @@ def test_other_names_are_changed_in_the_same_way_for_ever(name: str, column: str
 
 
 def test_a_table_has_room_for_its_columns() -> None:
-    """Postgres refuses a table of more than 1,600; the rest stays in `attributes`."""
+    """Postgres refuses more than 1,600, and rows too wide; the rest stays in `attributes`."""
     many = [f"a{number}" for number in range(MOST_COLUMNS + 50)]
     kept = column_names(["kept"], kept={}, fields=FIELDS)
     columns = column_names(many, kept=kept, fields=FIELDS)
     assert len(columns) == MOST_COLUMNS
     assert columns["kept"] == "kept"
+
+
+@given(st.sets(names, max_size=12), st.sampled_from([1, 2]), st.sampled_from(["__", "_", "."]))
+def test_flattening_gives_columns_that_every_loader_takes(
+    attributes: set[str], depth: int, separator: str
+) -> None:
+    """The SDK ends the run where two fields come to one name; so those are not declared."""
+    options = FlatteningOptions(enabled=True, max_level=depth, separator=separator)
+    users = load_schema("users")
+    kept = with_own_column(users, "customAttributes", sorted(attributes), options)
+    field = users["properties"]["customAttributes"]
+    field["properties"] = {name: {"type": ["string", "null"]} for name in kept}
+    columns = flatten_schema(users, depth, separator)["properties"]
+    assert shared(columns) == []
+    for column in columns:
+        assert 0 < len(column.encode()) <= 63
+        assert not set('%"\t') & set(column)
+
+
+def test_attributes_that_were_announced_come_first_to_a_column() -> None:
+    """Whoever calls a second one nearly the same takes no column away."""
+    options = FlatteningOptions(enabled=True, max_level=1)
+    users = load_schema("users")
+    for order in (["seats", "Seats"], ["Seats", "seats"]):
+        assert with_own_column(users, "customAttributes", order, options) == order[:1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -273,3 +274,70 @@ def test_types_can_be_reset(sandbox: SandboxServer) -> None:
     save(sandbox, "e2", {"score": "many"})
     del state["bookmarks"][STREAM]["types"]["score"]
     assert types(sync(sandbox, STREAM, state=state, **SETTINGS))["score"] == "string"
+
+
+ODD_NAMES = (
+    "",
+    'a"b',
+    "a\\b",
+    "tab\t",
+    "100%",
+    "x" * 70,
+    "NUL\0",
+    "\ud800",
+    "Seats",
+    "seats",
+    "東京",
+)
+
+
+@both_models
+@pytest.mark.parametrize("flat", [{}, {"flattening_enabled": True, "flattening_max_depth": 1}])
+def test_attributes_of_any_name_are_read(
+    sandbox: SandboxServer, stream: str, flat: Json, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each value is in its field, or with flattening in its column, or else in `_unexpected`."""
+    for name in ODD_NAMES[:6] + ODD_NAMES[8:]:
+        define(sandbox, stream, name, "STRING")
+    have(sandbox, stream, "1", {name: f"value {n}" for n, name in enumerate(ODD_NAMES)})
+    run = read(sandbox, stream, **flat)
+    assert run.error is None
+    one = record(run, "1", stream)
+    (message,) = run.of("SCHEMA", stream)
+    declared = message["schema"]["properties"].keys()
+    if flat:
+        left = json.loads(one.get("_unexpected") or "{}")
+        found = {*left.values(), *(value for name, value in one.items() if name in declared)}
+        assert "'100%'" in caplog.text
+    else:
+        found = set(one["customAttributes"].values())
+        assert "_unexpected" not in one
+    # Two of the names are one, once their halves and NULs are U+FFFD.
+    assert {f"value {n}" for n in range(len(ODD_NAMES))} - found == set()
+
+
+@pytest.mark.parametrize("attributes", [5, "text", [1, 2], True])
+def test_attributes_that_are_no_object_are_kept(sandbox: SandboxServer, attributes: Any) -> None:
+    """PX has not documented what may stand there."""
+    save(sandbox, "e1", attributes)
+    save(sandbox, "e2", {"plan": "pro"})
+    run = read(sandbox, STREAM)
+    assert run.error is None
+    assert record(run, "e1")["_unexpected"] == {"attributes": attributes}
+    assert record(run, "e2")["plan"] == "pro"
+
+
+def test_more_attributes_than_a_table_has_room_for_are_in_attributes(
+    sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Some products make names of attributes out of data."""
+    many = {f"a{number}": number for number in range(450)}
+    save(sandbox, "e1", many)
+    first = read(sandbox, STREAM)
+    assert len(first.bookmark(STREAM)["types"]) == 400
+    assert record(first, "e1")["attributes"] == many
+    assert "50 attributes or more get no column" in caplog.text
+    save(sandbox, "e2", {"another": 1})
+    second = read(sandbox, STREAM, after=first)
+    assert types(second) == types(first)
+    assert record(second, "e2")["attributes"] == {"another": 1}
