@@ -18,7 +18,7 @@ from tap_gainsight_px.reading.completeness import READINGS, Doubt, Ledger, other
 from tap_gainsight_px.reading.paginators import paginator_for
 from tap_gainsight_px.reading.window_rows import WindowRows
 from tap_gainsight_px.reading.windows import split
-from tap_gainsight_px.records.page import Slice, dates_and_keys
+from tap_gainsight_px.records.page import Lines, Slice, dates_and_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -235,9 +235,9 @@ class WindowReading:
         rows = self._rows.in_order(request.checked_window, has_doubled=ledger.has_doubled)
         if ledger.has_doubled and request.is_settled:
             self._tell_conflicts()
-        if spec.event_name is not None:
+        if spec.event_name is not None and not isinstance(rows, Lines):
             # The API's filters do not tell upper from lower case.
-            rows = [row for row in rows if _event_name(row) == spec.event_name]
+            rows = [row for row in rows if _is_named(row, spec.event_name)]
         window = request.window
         return Slice(
             rows=rows,
@@ -263,5 +263,7 @@ def is_refused_filter(error: RefusedError) -> bool:
     return error.status == 400  # noqa: PLR2004
 
 
-def _event_name(row: Row) -> object:
-    return row[2].get("eventName") if isinstance(row[2], dict) else None
+def _is_named(row: Row, event_name: str) -> bool:
+    """Whether an event has this very name. Messages are made of no others."""
+    record = row[2]
+    return isinstance(record, bytes) or record.get("eventName") == event_name

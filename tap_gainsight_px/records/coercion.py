@@ -86,8 +86,9 @@ class Coercion:
     def fit(self, record: dict[str, Any]) -> dict[FieldPath, Any]:
         """Make a record fit the schema, in place, and return what does not fit, by its path."""
         unexpected: dict[FieldPath, Any] = {}
-        if UNEXPECTED in record:  # from PX
-            unexpected[(UNEXPECTED,)] = record.pop(UNEXPECTED)
+        from_px = record.pop(UNEXPECTED, None)
+        if from_px is not None:
+            unexpected[(UNEXPECTED,)] = from_px
         if self._replication_key is not None and _is_zero(record.get(self._replication_key)):
             record[self._replication_key] = to_iso(0)
         _coerce_fields(record, self._fields, (), unexpected)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec import UNSET
 
 from tap_gainsight_px.catalog.event_tables import ATTRIBUTES
+from tap_gainsight_px.catalog.schemas import UNEXPECTED
 from tap_gainsight_px.records.json_text import NUL, clean, parse_json
 from tap_gainsight_px.records.page import LONGEST_KEY, Lines, Page, in_order, is_newest_first
 from tap_gainsight_px.records.typed import RecordType
@@ -52,6 +53,7 @@ class TypedPages:
         """
         (self._key,) = spec.primary_keys
         self._date = spec.replication_key
+        self._event_name = spec.event_name
         self._format = typed_format
         self._slow_row = slow_row
         self._type = RecordType(typed_format)
@@ -132,7 +134,10 @@ class TypedPages:
     def _dates_and_keys(
         self, records: list[Any], record_type: RecordType
     ) -> tuple[list[int | None], list[Any], set[int]]:
-        """Return the dates and keys of records, and the places of those without a good key."""
+        """Return the dates and keys of records, and the places of those without a good key.
+
+        Nor is an event of another name than the stream's a good one: it is looked at once more.
+        """
         keys = record_type.values(records, self._key)
         is_good = set(map(type, keys)) <= {str} and all(keys)
         unfit: set[int] = set()
@@ -142,6 +147,9 @@ class TypedPages:
                 for place, key in enumerate(keys)
                 if not (isinstance(key, str) and 0 < len(key) <= LONGEST_KEY)
             }
+        if self._event_name is not None:
+            names = record_type.values(records, "eventName")
+            unfit |= {place for place, name in enumerate(names) if name != self._event_name}
         if self._date is None:
             return [None] * len(records), keys, unfit
         dates = record_type.values(records, self._date)
@@ -150,7 +158,7 @@ class TypedPages:
 
 def _plain(names: set[str]) -> set[str]:
     """Return the names that a generated type can have."""
-    return {name for name in names if not _ODD_NAME.search(name)}
+    return {name for name in names if name != UNEXPECTED and not _ODD_NAME.search(name)}
 
 
 def _page(answer: Any, rows: Sequence[Row], *, newest_first: bool) -> Page:

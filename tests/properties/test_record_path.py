@@ -112,6 +112,7 @@ def event_pages(draw: st.DrawFn) -> bytes:
         {
             "eventId": f"e{number}",
             "date": number,
+            "eventName": draw(st.sampled_from(["Paid"] * 4 + ["PAID"])),
             "attributes": draw(st.one_of(*[attributes] * 4, odd, anything)),
             **draw(st.dictionaries(st.sampled_from(["url", "undeclared", "seats"]), anything)),
         }
@@ -213,7 +214,9 @@ def test_events_with_columns_take_the_fast_way_and_learn_attributes() -> None:
         columns=columns,
     )
     attributes = {"plan": "a", "seats": 5, "ok": True, "when": 7, "cart": {}, "tags": [], "new": 1}
-    body = json.dumps({"customEvents": [{"eventId": "1", "attributes": attributes}]}).encode()
+    body = json.dumps(
+        {"customEvents": [{"eventId": "1", "eventName": "Paid", "attributes": attributes}]}
+    ).encode()
     ways = [type(decode(body).rows[0][2]) for _ in range(2)]
     assert ways == [dict, bytes]
     (record,) = meaning(decode(body))
