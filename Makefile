@@ -10,6 +10,7 @@ MELTANO  := .build/meltano/.ready
 PLUGINS  := .meltano/.ready
 WHEEL    := .build/wheel/.ready
 POSTGRES := .build/target-postgres/.ready
+SNOWFLAKE := .build/target-snowflake/.ready
 CHECKER  := .build/singer-tools/.ready
 BENCH    := .build/bench/.ready
 PEER     := .build/bench-peer/.ready
@@ -28,7 +29,7 @@ endef
 
 # ---------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset try test lint docs format types layers unit tap properties contract sandbox e2e soak soak-pipe bench newest-sdk wheel lock clean python
+.PHONY: help demo demo-reset try test lint docs format types layers unit tap properties contract sandbox e2e snowflake soak soak-pipe bench newest-sdk wheel lock clean python
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,7 +45,7 @@ try: $(DEV) ## One stream against the sandbox, with debug logs: make try STREAM=
 	@.venv/bin/python -m demo.try_stream $(STREAM) $(ARGS)
 
 # Every step runs, so that one run tells all that is wrong; the last line says how it went.
-STEPS := lint types layers unit tap properties contract sandbox e2e
+STEPS := lint types layers unit tap properties contract sandbox e2e snowflake
 
 test: $(DEV) $(MELTANO) $(PLUGINS) $(WHEEL) $(POSTGRES) $(CHECKER) ## Everything: checks and all tests
 	@passed=0; failed=; begin=$$(date +%s); \
@@ -79,7 +80,7 @@ unit: $(DEV) ## Unit tests: the quick ones
 	@$(PYTEST) tests/unit
 
 # All folders of tests that have no step of their own, so that none is forgotten.
-TAP_TESTS = $(filter-out $(addprefix tests/,unit properties contract sandbox e2e __pycache__),$(patsubst %/,%,$(wildcard tests/*/)))
+TAP_TESTS = $(filter-out $(addprefix tests/,unit properties contract sandbox e2e snowflake __pycache__),$(patsubst %/,%,$(wildcard tests/*/)))
 
 tap: $(DEV) ## The tap's parts and whole runs of it, against the sandbox
 	@echo; echo "== tap tests"
@@ -100,6 +101,14 @@ sandbox: $(DEV) ## Tests of the stand-in for PX
 e2e: $(DEV) $(MELTANO) $(PLUGINS) $(WHEEL) $(POSTGRES) $(CHECKER) ## The built wheel into a real Postgres
 	@echo; echo "== end-to-end tests"
 	@$(PYTEST) -n 2 --dist loadfile tests/e2e
+
+snowflake: $(DEV) ## What is loaded into Snowflake: the loader's own code against an imitation
+	@echo; echo "== target-snowflake, against an imitation of Snowflake"
+	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+	  $(MAKE) --no-print-directory $(SNOWFLAKE) && $(PYTEST) tests/snowflake; \
+	else \
+	  echo "left out: fakesnow needs Python 3.11 or newer"; \
+	fi
 
 SEEDS ?= 200
 soak: $(DEV) ## Random faults and kills for as long as you like: make soak SEEDS=1000
@@ -126,6 +135,7 @@ wheel: $(DEV) ## dist/: the wheel, built by way of the sdist
 lock: python ## requirements/: the newest versions that pyproject.toml and *.in allow
 	@$(PYTHON) -m venv .build/uv && .build/uv/bin/python -m pip install --quiet uv
 	@for name in meltano target-postgres singer-tools; do $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	@$(subst 3.10,3.11,$(UV_COMPILE)) requirements/target-snowflake.in -o requirements/target-snowflake.txt
 	@$(UV_COMPILE) pyproject.toml --extra parquet --extra sandbox --group dev -o requirements/dev.txt
 # One file for every Python from 3.10 on, and no index address in it.
 UV_COMPILE = .build/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.10 --no-header --no-annotate
@@ -152,6 +162,9 @@ $(MELTANO): requirements/meltano.txt | python
 
 $(POSTGRES): requirements/target-postgres.txt | python
 	$(call venv,target-postgres (15 seconds),-r requirements/target-postgres.txt)
+
+$(SNOWFLAKE): requirements/target-snowflake.txt | python
+	$(call venv,target-snowflake and fakesnow (a minute),-r requirements/target-snowflake.txt)
 
 $(BENCH): requirements/bench.txt | python
 	$(call venv,dlt and orjson for the benchmarks (15 seconds),-r requirements/bench.txt)

@@ -1,0 +1,278 @@
+"""What the tap sends, through target-snowflake's own code: types, casts, merges and deletions.
+
+`loader.py` says how much of this is real. `make snowflake` prepares in `.build` what it needs.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from px_sandbox import SandboxServer
+from tests.streams.rich import empty_world, now, rich_world
+from tests.streams.test_event_tables import ATTRIBUTES, NAME, event
+from tests.streams.truth import DAY, iso
+from tests.tap.harness import Output, sync
+
+if TYPE_CHECKING:
+    from px_sandbox import World
+    from tests.tap.harness import Json
+
+PROJECT = Path(__file__).resolve().parents[2]
+PYTHON = PROJECT / ".build/target-snowflake/bin/python"
+
+pytestmark = pytest.mark.timeout(300)
+
+KINDS = {
+    "boolean": "BOOLEAN",
+    "date-time": "TIMESTAMP_TZ",
+    "integer": "NUMBER",
+    "number": "FLOAT",
+    "string": "TEXT",
+}
+"""The column that a field of one type and format gets; all others are VARIANT."""
+
+
+def settings() -> Json:
+    """Return how `meltano.yml` sets the loader up, and a login that nobody checks."""
+    loaders = yaml.safe_load((PROJECT / "meltano.yml").read_text(encoding="utf-8"))["plugins"]
+    (loader,) = (one for one in loaders["loaders"] if one["name"] == "target-snowflake")
+    chosen = {one["name"]: one["value"] for one in loader["settings"] if "value" in one}
+    return {"account": "a", "user": "u", "password": "p", "database": "PX_DB", **chosen}
+
+
+class Loader:
+    """The loader at work, one run for each run of the tap."""
+
+    def __init__(self, folder: Path, *runs: Output, **options: Any) -> None:
+        """Start it in a folder of its own, with some settings."""
+        config, self._result = folder / "config.json", folder / "result.json"
+        config.write_text(json.dumps({**settings(), **options}), encoding="utf-8")
+        files = [folder / f"run-{number}" for number in range(len(runs))]
+        for file, run in zip(files, runs, strict=True):
+            file.write_text(run.text, encoding="utf-8")
+        self._log = folder / "log"
+        with self._log.open("w", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                [PYTHON, Path(__file__).with_name("loader.py"), config, self._result, *files],
+                cwd=folder,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+
+    def after_each(self) -> list[Json]:
+        """Wait for its good end, and return the tables after each run."""
+        code = self._process.wait()
+        assert code == 0, self._log.read_text(encoding="utf-8")[-4000:]
+        found: list[Json] = json.loads(self._result.read_text(encoding="utf-8"))
+        return found
+
+
+def world() -> World:
+    """Make a world with every variant of every kind of record, and an event to make a table of."""
+    made = rich_world()
+    for name in ("null", "bare"):
+        made.delete("features", f"features {name}")
+    for number, attributes in enumerate(ATTRIBUTES):
+        made.put("custom_events", event(number, attributes))
+    return made
+
+
+def two_runs(**options: Any) -> tuple[Output, Output]:
+    """Read everything, and an hour later again, when a segment and a feature are gone."""
+    options |= {"custom_event_streams": [NAME], "start_date": iso(now() - 12 * DAY)}
+    with SandboxServer(world()) as sandbox:
+        first = sync(sandbox, **options)
+        sandbox.world.delete("features", "features full")
+        sandbox.world.delete("segments", "segments full")
+        sandbox.world.clock.advance(seconds=3_600)
+        second = sync(sandbox, state=first.state, **options)
+    assert (first.error, second.error) == (None, None)
+    return first, second
+
+
+def kind_of(field: Json) -> str:
+    """Return the column that a field gets."""
+    kinds = field.get("type", [])
+    one = [kind for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind != "null"]
+    return KINDS.get(field.get("format", one[0]), "VARIANT") if len(one) == 1 else "VARIANT"
+
+
+def held(value: Any, kind: str) -> Any:
+    """Return a value of a record, or one of a table, in the form in which the two are compared."""
+    if value is None:
+        return None
+    if kind == "TIMESTAMP_TZ":
+        return datetime.fromisoformat(value.replace("Z", "+00:00"))
+    if kind == "FLOAT":
+        return float(value)
+    if kind == "VARIANT":
+        return json.loads(json.dumps(value, default=float), parse_float=float)
+    return value
+
+
+def rows_of(table: Json, schema: Json) -> dict[tuple[Any, ...], Json]:
+    """Return the rows of a table by their keys, as records."""
+    fields = schema["schema"]["properties"]
+    rows = {}
+    for row in table["rows"]:
+        record = {}
+        for name in fields:
+            kind, value = table["types"][name.upper()], row[name.upper()]
+            record[name] = held(json.loads(value) if kind == "VARIANT" and value else value, kind)
+        rows[tuple(record[key] for key in schema["key_properties"])] = record
+    assert len(rows) == len(table["rows"]), "a key that stands in two rows"
+    return rows
+
+
+def records_of(stream: str, schema: Json, *runs: Output) -> dict[tuple[Any, ...], Json]:
+    """Return the last record of each key, with null for what it lacks."""
+    fields = schema["schema"]["properties"]
+    kinds = {name: kind_of(field) for name, field in fields.items()}
+    records = (
+        {name: held(record.get(name), kind) for name, kind in kinds.items()}
+        for run in runs
+        for record in run.records(stream)
+    )
+    return {tuple(record[key] for key in schema["key_properties"]): record for record in records}
+
+
+def table_of(tables: Json, stream: str) -> Json:
+    """Return the table of a stream; the loader drops what is not ASCII from its name."""
+    found: Json = tables["tables"][stream.encode("ascii", "ignore").decode().upper()]
+    return found
+
+
+@pytest.fixture(scope="module")
+def sent() -> tuple[Output, Output]:
+    """Return two runs of the tap, in RECORD messages."""
+    return two_runs()
+
+
+def files_in(folder: Path, encoding: str = "jsonl") -> Json:
+    """Return the setting that asks for BATCH files of five records."""
+    packed = {"format": encoding, "compression": "gzip"}
+    return {"encoding": packed, "storage": {"root": folder.as_uri()}, "batch_size": 5}
+
+
+@pytest.fixture(scope="module")
+def both_ways(
+    sent: tuple[Output, Output], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Json]:
+    """Return what the loader makes of both runs, sent as RECORD messages and as BATCH files."""
+    folders = {way: tmp_path_factory.mktemp(way) for way in ("RECORD", "BATCH")}
+    in_files = two_runs(batch_config=files_in(folders["BATCH"]))
+    loaders = {
+        "RECORD": Loader(folders["RECORD"], *sent),
+        "BATCH": Loader(folders["BATCH"], *in_files),
+    }
+    return {way: loader.after_each()[-1] for way, loader in loaders.items()}
+
+
+@pytest.fixture(params=["RECORD", "BATCH"])
+def tables(request: pytest.FixtureRequest, both_ways: dict[str, Json]) -> Json:
+    """Return what the loader makes of both runs, one way and the other."""
+    return both_ways[request.param]
+
+
+def schemas_in(run: Output) -> dict[str, Json]:
+    """Return the SCHEMA message of every stream."""
+    return {message["stream"]: message for message in run.of("SCHEMA")}
+
+
+def test_every_stream_has_a_table_with_the_columns_that_its_schema_asks_for(
+    tables: Json, sent: tuple[Output, Output]
+) -> None:
+    """Times are times with their zone, what has no one type is VARIANT, text and numbers fit."""
+    schemas = schemas_in(sent[1])
+    assert len(tables["tables"]) == len(schemas) == 33
+    for stream, schema in schemas.items():
+        fields = schema["schema"]["properties"]
+        types = table_of(tables, stream)["types"]
+        assert {name: types[name.upper()] for name in fields} == {
+            name: kind_of(field) for name, field in fields.items()
+        }, stream
+
+
+def test_every_row_holds_what_px_sent(tables: Json, sent: tuple[Output, Output]) -> None:
+    """Two runs, each key once, every value as it left the tap; what it lacks is NULL."""
+    for stream, schema in schemas_in(sent[1]).items():
+        found = rows_of(table_of(tables, stream), schema)
+        assert found == records_of(stream, schema, *sent), stream
+
+
+def test_no_file_has_null_for_a_column_of_objects(tables: Json) -> None:
+    """Snowflake would keep a JSON null there, which `IS NULL` does not find."""
+    assert tables["variants_with_null"] == []
+
+
+def test_exactly_what_is_gone_from_px_is_marked(tables: Json, sent: tuple[Output, Output]) -> None:
+    """In a full table it is what the second run did not bring; elsewhere nothing is known."""
+    first, second = sent
+    marked_tables = set()
+    for stream, schema in schemas_in(second).items():
+        table = table_of(tables, stream)
+        (key, *more) = schema["key_properties"]
+        marked = {row[key.upper()] for row in table["rows"] if row["_SDC_DELETED_AT"]}
+        gone = set(first.values(stream, key)) - set(second.values(stream, key))
+        assert marked == (gone if stream in second.activated else set()), stream
+        assert not (marked and more)
+        if marked:
+            marked_tables.add(stream)
+    assert marked_tables == {"features", "features_extended", "segments"}
+
+
+def test_the_columns_of_the_loader_say_the_same_either_way(
+    tables: Json, sent: tuple[Output, Output]
+) -> None:
+    """The version of the run that brought the row last, or none; times and numbers, never null."""
+    first, second = sent
+    for stream, schema in schemas_in(second).items():
+        table, key = table_of(tables, stream), schema["key_properties"][0]
+        last = set(second.values(stream, key))
+        for row in table["rows"]:
+            run = second if row[key.upper()] in last else first
+            assert row["_SDC_TABLE_VERSION"] == run.activated.get(stream)
+            for name in ("EXTRACTED_AT", "RECEIVED_AT", "BATCHED_AT"):
+                assert table["types"][f"_SDC_{name}"] == "TIMESTAMP_TZ"
+                assert held(row[f"_SDC_{name}"], "TIMESTAMP_TZ").utcoffset() is not None
+            for name in ("SEQUENCE", "SYNC_STARTED_AT"):
+                assert row[f"_SDC_{name}"] > 1_700_000_000_000
+
+
+@pytest.mark.parametrize("hard_delete", [False, True], ids=["mark", "delete"])
+def test_a_row_goes_and_comes_back(tmp_path: Path, *, hard_delete: bool) -> None:
+    """What is there again is not deleted any more; with hard delete, a row is there or not."""
+    made, runs = empty_world(), []
+    made.put("segments", {"id": "stays", "name": "N"})
+    with SandboxServer(made) as sandbox:
+        for is_there in (True, False, True):
+            if is_there:
+                made.put("segments", {"id": "back", "name": "N"})
+            else:
+                made.delete("segments", "back")
+            made.clock.advance(seconds=3_600)
+            runs.append(sync(sandbox, "segments", batch_config=files_in(tmp_path)))
+    after_each = Loader(tmp_path, *runs, hard_delete=hard_delete).after_each()
+    marks = [
+        {row["ID"]: bool(row["_SDC_DELETED_AT"]) for row in after["tables"]["SEGMENTS"]["rows"]}
+        for after in after_each
+    ]
+    gone = {"stays": False} if hard_delete else {"stays": False, "back": True}
+    assert marks == [{"stays": False, "back": False}, gone, {"stays": False, "back": False}]
+
+
+def test_the_loader_refuses_parquet(tmp_path: Path) -> None:
+    """README says so. If this fails, it can say something better."""
+    made = empty_world()
+    made.put("segments", {"id": "s", "name": "N"})
+    with SandboxServer(made) as sandbox:
+        run = sync(sandbox, "segments", batch_config=files_in(tmp_path, "parquet"))
+    with pytest.raises(AssertionError, match="Unsupported batch file encoding: parquet"):
+        Loader(tmp_path, run).after_each()
