@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk import Stream
 from singer_sdk.helpers._batch import SDKBatchMessage
@@ -15,7 +15,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 from tap_gainsight_px.catalog.event_tables import EventColumns
 from tap_gainsight_px.errors import RefusedError, TapError
 from tap_gainsight_px.output.announced import AttributeMemory
-from tap_gainsight_px.output.batch_files import BatchFiles
+from tap_gainsight_px.output.batch_files import PARQUET, BatchFiles
 from tap_gainsight_px.output.message_writer import PageWriter
 from tap_gainsight_px.output.state import StreamState
 from tap_gainsight_px.reading.planner import Run, for_a_sample, plan_jobs
@@ -156,11 +156,15 @@ class PxStream(Stream):
         self, held: list[Slice], files: Mapping[str, BatchFiles], progress: StreamProgress
     ) -> int:
         """Write what is held to files, let go of it and return the number of BATCH messages."""
-        by_stream: dict[str, list[dict[str, Any]]] = {}
+        by_stream: dict[str, list[dict[str, Any] | bytes]] = {}
         for slice_ in held:
+            self._run().cancellation.check()
             for _, _, record in slice_.rows:
+                if isinstance(record, bytes):  # then there is one map alone, which changes nothing
+                    by_stream.setdefault(self.stream_maps[0].stream_alias, []).append(record)
+                    continue
                 self._run().cancellation.check()
-                for message in self._generate_record_messages(cast("dict[str, Any]", record)):
+                for message in self._generate_record_messages(record):
                     by_stream.setdefault(message.stream, []).append(message.record)
         messages = 0
         for stream, records in by_stream.items():
@@ -189,19 +193,22 @@ class PxStream(Stream):
         """Return what a message looks like, or None where each record needs the SDK's own path.
 
         That is the case for everything that looks at single records: stream maps, flattening,
-        BATCH and `--test`.
+        Parquet and `--test`.
         """
         stream_map = self.stream_maps[0]
+        batch_config = self.get_batch_config(self.config)
         if (
             len(self.stream_maps) > 1
             or type(stream_map) is not SameRecordTransform
             or stream_map.flattening_enabled
             or self.ABORT_AT_RECORD_COUNT is not None
-            or self.get_batch_config(self.config) is not None
+            or (batch_config is not None and batch_config.encoding.format == PARQUET)
             or not isinstance(self._tap.message_writer, PageWriter)
         ):
             return None
-        return MessageFormat(stream_map.stream_alias, self._stream_version)
+        return MessageFormat(
+            stream_map.stream_alias, self._stream_version, is_bare=batch_config is not None
+        )
 
     @property
     def mask(self) -> SelectionMask:

@@ -20,7 +20,8 @@ import json
 from contextlib import nullcontext
 from dataclasses import replace
 from decimal import Decimal
-from typing import IO, TYPE_CHECKING, Any
+from itertools import groupby
+from typing import IO, TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from singer_sdk.singerlib.json import serialize_json
@@ -30,7 +31,7 @@ from tap_gainsight_px.errors import TapError
 from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from tap_gainsight_px.run_clock import RunClock
 
 PARQUET = "parquet"
+
+# Level 6, which is usual, makes them a seventh smaller and takes three times as long.
+_COMPRESSION = 3
 
 # What is of no one type among these becomes text.
 _ARROW_TYPES = {"integer": "int64", "number": "float64", "boolean": "bool_"}
@@ -95,20 +99,23 @@ class BatchFiles:
         )
         """What BATCH messages say about the files."""
 
-    def write(self, records: Sequence[dict[str, Any]]) -> Iterator[str]:
+    def write(self, records: Sequence[dict[str, Any] | bytes]) -> Iterator[str]:
         """Write files of `batch_size` records; yield the address of each once it is complete.
+
+        Args:
+            records: As dicts, or for JSON lines as a line each.
 
         Raises:
             TapError: A file cannot be written, or a value is not of the type that its column has.
         """
         for start in range(0, len(records), self._batch_size):
-            some = self._with_loaded(records[start : start + self._batch_size])
+            some = records[start : start + self._batch_size]
             self._files += 1
             file_name = f"{self._name}-{self._files}.{self._ending}"
             try:
                 with self._storage.open(file_name, "wb") as file:
                     if self._is_parquet:
-                        self._write_parquet(some, file)
+                        self._write_parquet(cast("Sequence[dict[str, Any]]", some), file)
                     else:
                         self._write_lines(some, file)
                 url = self._storage.get_url(file_name)
@@ -120,11 +127,11 @@ class BatchFiles:
                 raise TapError(message) from error
             yield url
 
-    def _with_loaded(self, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return records with what a loader adds to RECORD lines, as of this moment."""
+    def _loaded(self) -> dict[str, Any]:
+        """Return what a loader adds to RECORD lines, as of this moment."""
         now = self._clock.now()
         moment = to_iso(now)
-        loaded = {
+        return {
             "_sdc_extracted_at": moment,
             "_sdc_received_at": moment,
             "_sdc_batched_at": moment,
@@ -134,7 +141,6 @@ class BatchFiles:
             "_sdc_table_version": self._version,
             "_sdc_sync_started_at": self._clock.run_start,
         }
-        return [{**one, **loaded, _DELETED: one.get(_DELETED)} for one in records]
 
     @property
     def _ending(self) -> str:
@@ -142,16 +148,34 @@ class BatchFiles:
             return "parquet"
         return "json.gz" if self._is_packed else "json"
 
-    def _write_lines(self, records: Sequence[dict[str, Any]], file: IO[bytes]) -> None:
-        packer = gzip.GzipFile(fileobj=file, mode="wb") if self._is_packed else nullcontext(file)
+    def _write_lines(self, records: Sequence[dict[str, Any] | bytes], file: IO[bytes]) -> None:
+        loaded = self._loaded()
+        # A line ends where its record does, and nothing else in it looks like that.
+        end = b"," + serialize_json(loaded).encode()[1:] + b"\n"
+        packer = (
+            gzip.GzipFile(fileobj=file, mode="wb", compresslevel=_COMPRESSION)
+            if self._is_packed
+            else nullcontext(file)
+        )
         with packer as lines:
-            lines.writelines(serialize_json(record).encode() + b"\n" for record in records)
+            for are_lines, some in groupby(records, key=lambda one: isinstance(one, bytes)):
+                if are_lines:
+                    lines.write(b"".join(cast("Iterable[bytes]", some)).replace(b"}\n", end))
+                else:
+                    lines.writelines(
+                        serialize_json({**one, **loaded, _DELETED: one.get(_DELETED)}).encode()
+                        + b"\n"
+                        for one in cast("Iterable[dict[str, Any]]", some)
+                    )
 
     def _write_parquet(self, records: Sequence[dict[str, Any]], file: IO[bytes]) -> None:
         import pyarrow as pa  # noqa: PLC0415
         from pyarrow import parquet  # noqa: PLC0415
 
-        records = [self._with_doubles(record) for record in records]
+        loaded = self._loaded()
+        records = [
+            {**self._with_doubles(one), **loaded, _DELETED: one.get(_DELETED)} for one in records
+        ]
         # The schema's fields are columns even where no record has them, so that all files of a
         # stream have the same. What the schema does not know comes behind them.
         unknown = {name for record in records for name in record}.difference(self._fields)

@@ -25,7 +25,8 @@ Key: TypeAlias = "str | tuple[Any, ...]"
 
 Row: TypeAlias = "tuple[int | None, Key, dict[str, Any] | bytes]"
 """One record: its replication value in epoch milliseconds, if any, its key, and the record itself
-as a dict, or as a RECORD message with the line break behind it."""
+as a dict, or as a RECORD message (bare, where it goes into a file of BATCH) with the line break
+behind it."""
 
 
 class Lines(Sequence[Row]):

@@ -44,6 +44,8 @@ class MessageFormat:
 
     stream: str
     version: int | None = None
+    is_bare: bool = False
+    """Whether there is no message around the record, as in the files of BATCH."""
 
 
 @dataclass(frozen=True)
@@ -208,8 +210,10 @@ class RecordType:
         return {unfit for fix in self._fixes for unfit in fix(records)}
 
     def lines(self, records: list[Any]) -> bytes:
-        """Return records as RECORD messages, a line each."""
+        """Return records as RECORD messages, or bare, a line each."""
         message_format = self._format.message_format
+        if message_format.is_bare:
+            return self._encode_lines(records)
         version = UNSET if message_format.version is None else message_format.version
         now = datetime.now(timezone.utc).isoformat()
         return self._encode_lines(
