@@ -6,7 +6,8 @@ refused or folded away, seen in the code of the loaders and by trying them:
 - Postgres cuts names at 63 bytes, and target-postgres refuses longer ones. It refuses the empty
   name and those of its system columns (`xmin`), cannot add a column with `%` in its name, nor fill
   one with `"` by COPY;
-- target-snowflake has its columns in one case, and its tables as the SDK folds them;
+- target-snowflake has its columns in one case, and its tables as the SDK folds them. It cannot fill
+  a column with `%` in its name, or with a colon that looks like a parameter of SQL (`plan :tier`);
 - the SDK itself, and so most SQL loaders, lowers names, drops all but ASCII letters, digits, `_`,
   `-`, `.` and blanks, makes `_` of the latter three and a letter of a leading digit, and ends the
   run where two names become one or none is left;
@@ -36,7 +37,7 @@ into 8,160 bytes, of which a long value takes 18."""
 _LOADERS_OWN = "_sdc_"
 # Columns that every table of Postgres has already.
 _SYSTEM_COLUMNS = {"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"}
-_REFUSED = re.compile(r'[%"\x00-\x1f\x7f\ud800-\udfff]')
+_REFUSED = re.compile(r'[%"\x00-\x1f\x7f\ud800-\udfff]|(?<![:\w\\]):(?=\w)')
 _DROPPED = re.compile(r"[^a-z0-9_\-.\s]")
 _LETTERS_OF_DIGITS = "abcdefghij"
 _DIGEST_BYTES = 4

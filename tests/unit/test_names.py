@@ -13,7 +13,9 @@ texts = st.text(max_size=90) | st.sampled_from(
 )
 
 
-@pytest.mark.parametrize("name", ["plan", "Sign Up (UTC)", "ünï 東京", "_", "a.b", "x" * LONGEST])
+@pytest.mark.parametrize(
+    "name", ["plan", "Sign Up (UTC)", "a: b", "a:b", "ünï 東京", "_", "a.b", "x" * LONGEST]
+)
 def test_an_ordinary_name_stays_as_it_is(name: str) -> None:
     """Who wrote it looks for it under this name."""
     assert choose_names({name: name}, kept={}, taken=()) == {name: name}
@@ -21,7 +23,10 @@ def test_an_ordinary_name_stays_as_it_is(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "xmin", "CTID", "tableoid", "x" * 64, "ä" * 32, 'a "b"', "100%", "_sdc_x", "😀", "\ud800"],
+    [
+        *("", "xmin", "CTID", "tableoid", "x" * 64, "ä" * 32, 'a "b"', "100%", "_sdc_x", "😀"),
+        *("\ud800", "plan :tier", ":é"),
+    ],
 )
 def test_a_name_that_a_loader_refuses_is_another_one(name: str) -> None:
     """Each was refused by a real loader or its database, or means something to it."""
