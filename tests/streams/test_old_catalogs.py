@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from px_sandbox import SandboxServer
-from tests.streams.rich import empty_world
+from tests.streams.rich import empty_world, now
 from tests.streams.test_types_over_runs import (
     SETTINGS,
     STREAM,
@@ -19,6 +19,7 @@ from tests.streams.test_types_over_runs import (
     save,
     types,
 )
+from tests.streams.truth import DAY
 from tests.tap.harness import discover, entry_of, root, sync
 
 if TYPE_CHECKING:
@@ -127,6 +128,20 @@ def test_without_attributes_the_columns_stay(sandbox: SandboxServer, catalog: Js
     one = record(run, "e1")
     assert (one["plan"], one["Date_attribute"]) == ("pro", "x")
     assert "attributes" not in one
+
+
+@pytest.mark.parametrize("by_sdk", [False, True], ids=["page by page", "record by record"])
+def test_events_are_told_apart_without_the_field_that_names_them(
+    sandbox: SandboxServer, catalog: Json, *, by_sdk: bool
+) -> None:
+    """It is the same in every row, so who wants it? Those of other case stay away all the same."""
+    root(entry_of(catalog, STREAM), "properties", "eventName")["selected"] = False
+    save(sandbox, "e2", {"plan": {"of": "another type"}})
+    other = {"eventId": "e3", "eventName": "SAVED", "attributes": {"other": 1}}
+    sandbox.world.put("custom_events", {**other, "date": now() - DAY})
+    run = read(sandbox, catalog=catalog, by_sdk=by_sdk)
+    assert sorted(run.values(STREAM, "eventId")) == ["e1", "e2"]
+    assert "other" not in run.bookmark(STREAM)["types"]
 
 
 def test_a_selection_is_meant_for_the_attribute(sandbox: SandboxServer) -> None:
