@@ -18,7 +18,7 @@ from tap_gainsight_px.reading.completeness import READINGS, Doubt, Ledger, other
 from tap_gainsight_px.reading.paginators import paginator_for
 from tap_gainsight_px.reading.window_rows import WindowRows
 from tap_gainsight_px.reading.windows import split
-from tap_gainsight_px.records.page import Lines, Slice, dates_and_keys
+from tap_gainsight_px.records.page import OTHER_EVENT, Lines, Slice, dates_and_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tap_gainsight_px.api.transport import Params
     from tap_gainsight_px.reading.filter_formats import FilterFormats
     from tap_gainsight_px.reading.page_source import PageRequest, PageSource
-    from tap_gainsight_px.records.page import Page, Row
+    from tap_gainsight_px.records.page import Page
 
 logger = logging.getLogger(__name__)
 
@@ -236,8 +236,7 @@ class WindowReading:
         if ledger.has_doubled and request.is_settled:
             self._tell_conflicts()
         if spec.event_name is not None and not isinstance(rows, Lines):
-            # The API's filters do not tell upper from lower case.
-            rows = [row for row in rows if _is_named(row, spec.event_name)]
+            rows = [row for row in rows if row[2] != OTHER_EVENT]
         window = request.window
         return Slice(
             rows=rows,
@@ -261,9 +260,3 @@ class WindowReading:
 def is_refused_filter(error: RefusedError) -> bool:
     """Whether the API may have refused the way in which the filter is written."""
     return error.status == 400  # noqa: PLR2004
-
-
-def _is_named(row: Row, event_name: str) -> bool:
-    """Whether an event has this very name. Messages are made of no others."""
-    record = row[2]
-    return isinstance(record, bytes) or record.get("eventName") == event_name

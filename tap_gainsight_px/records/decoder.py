@@ -29,7 +29,7 @@ from tap_gainsight_px.errors import TooLargeError
 from tap_gainsight_px.records.coercion import Coercion, whole_number
 from tap_gainsight_px.records.json_text import parse_json
 from tap_gainsight_px.records.oddities import Oddities, Oddity
-from tap_gainsight_px.records.page import LONGEST_KEY, Page, in_order, is_newest_first
+from tap_gainsight_px.records.page import LONGEST_KEY, OTHER_EVENT, Page, in_order, is_newest_first
 from tap_gainsight_px.records.selection import Deselected
 from tap_gainsight_px.records.typed import TypedFormat
 from tap_gainsight_px.records.typed_pages import TypedPages
@@ -200,6 +200,9 @@ class PageDecoder:
         # Of all fields as they came, whatever is made of them here.
         digest = "" if has_key and spec.row_id_of != ALL_FIELDS else _digest(record)
         date = None if spec.replication_key is None else _to_ms(record.get(spec.replication_key))
+        if spec.event_name is not None and record.get("eventName") != spec.event_name:
+            key = record.get(spec.primary_keys[0])
+            return date, key if isinstance(key, str) and key else (None, digest), OTHER_EVENT
         if self._columns is not None:
             self._columns.lift(record)
         unexpected = self._coercion.fit(record)

@@ -130,6 +130,11 @@ def is_newest_first(dates: list[int | None]) -> bool:
     return len(known) == len(dates) and known == sorted(known, reverse=True)
 
 
+OTHER_EVENT: dict[str, Any] = {}
+"""What stands for an event of another name than the stream's: the API's filters do not tell upper
+from lower case. It is counted, as PX counts it, and goes no further."""
+
+
 def dates_and_keys(rows: Sequence[Row]) -> tuple[list[int | None], list[Key]]:
     """Return the dates and the keys of rows."""
     if isinstance(rows, Lines):

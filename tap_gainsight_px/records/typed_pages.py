@@ -92,7 +92,11 @@ class TypedPages:
                 records.append(record_type.decode_one(row))
                 places.append(place)
         dates, keys, unfit = self._dates_and_keys(records, record_type)
-        unfit |= record_type.finish(records)
+        # What is in those is not to be noted: they may be events of another name.
+        good = [at for at in range(len(records)) if at not in unfit]
+        dates, keys, records = ([some[at] for at in good] for some in (dates, keys, records))
+        places = [places[at] for at in good]
+        unfit = record_type.finish(records)
         fit = [at for at in range(len(records)) if at not in unfit]
         lines = record_type.lines([records[at] for at in fit]).splitlines(keepends=True)
         for at, line in zip(fit, lines, strict=True):
