@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tap_gainsight_px.catalog.schemas import UNEXPECTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,15 @@ class Oddities:
         """
         self._stream_name = stream_name
         self._counts: dict[Oddity, Counter[str]] = {oddity: Counter() for oddity in Oddity}
+        self._slow: Counter[str] = Counter()
         self._lock = Lock()
+
+    def add_slow(self, reasons: Mapping[str, int]) -> None:
+        """Count records that had to be decoded one by one, by the reason."""
+        with self._lock:
+            for reason, records in reasons.items():
+                if reason in self._slow or len(self._slow) < _MOST_NAMES:
+                    self._slow[reason] += records
 
     def add(self, oddity: Oddity, names: Iterable[str], records: int = 1) -> None:
         """Count records that are odd in these fields; the first of each field is a warning."""
@@ -54,6 +62,18 @@ class Oddities:
                 logger.warning("%s: %s is %s", self._stream_name, name, oddity.value)
 
     def sum_up(self) -> None:
+        """Say how often which field was odd, and how many records took the slow way."""
+        self._sum_up_fields()
+        if total := self._slow.total():
+            reasons = [f"{reason} ({count:,})" for reason, count in self._slow.most_common(3)]
+            logger.info(
+                "%s: %s records took the slow way through the tap, mostly for: %s",
+                self._stream_name,
+                f"{total:,}",
+                "; ".join(reasons),
+            )
+
+    def _sum_up_fields(self) -> None:
         """Warn of each kind that was seen more than once, with how often in which field."""
         for oddity, counts in self._counts.items():
             if counts.total() > 1:

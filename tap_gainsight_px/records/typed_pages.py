@@ -8,6 +8,7 @@ nobody declared are learnt from them, so that the next page is decoded in one pi
 from __future__ import annotations
 
 import re
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # More would be names made of data, which no type could keep up with.
 _MOST_LEARNT = 50
+_UNFIT = "a key, a time, or what a field holds"
 # No generated type can have a field of such a name.
 _ODD_NAME = re.compile(r'["\\\x00-\x1f]')
 
@@ -87,16 +89,22 @@ class TypedPages:
         answer = record_type.decode_apart(body)
         rows: list[Row | None] = [None] * len(answer.rows)
         records, places = [], []
+        reasons: Counter[str] = Counter()
         for place, row in enumerate(answer.rows):
-            with suppress(ValueError, RecursionError):
+            try:
                 records.append(record_type.decode_one(row))
                 places.append(place)
+            except (ValueError, RecursionError) as error:
+                reasons[str(error)] += 1
         dates, keys, unfit = self._dates_and_keys(records, record_type)
         # What is in those is not to be noted: they may be events of another name.
         good = [at for at in range(len(records)) if at not in unfit]
         dates, keys, records = ([some[at] for at in good] for some in (dates, keys, records))
         places = [places[at] for at in good]
+        reasons[_UNFIT] += len(unfit)
         unfit = record_type.finish(records)
+        reasons[_UNFIT] += len(unfit)
+        self._format.oddities.add_slow(reasons)
         fit = [at for at in range(len(records)) if at not in unfit]
         lines = record_type.lines([records[at] for at in fit]).splitlines(keepends=True)
         for at, line in zip(fit, lines, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -143,7 +144,7 @@ def meaning(page: Page) -> list[Any]:
         record.decode() if isinstance(record, bytes) else f'{{"record":{serialize_json(record)}}}'
         for _, _, record in page.rows
     ]
-    return [json.loads(text, parse_float=_digits, parse_int=str)["record"] for text in texts]
+    return [json.loads(text, parse_float=_digits, parse_int=_digits)["record"] for text in texts]
 
 
 def _digits(text: str) -> object:
@@ -286,6 +287,19 @@ def test_a_field_that_nobody_declared_is_learnt() -> None:
     first, second = meaning(decode(body))
     assert first["new"] == first[UNEXPECTED]["new"] == {"a": _digits("1.10")}
     assert second == {"eventId": "2"}
+
+
+def test_it_is_said_how_many_records_were_slow_and_why(caplog: pytest.LogCaptureFixture) -> None:
+    """Who finds a sync slow sees which field it is."""
+    spec, schema = custom_events()
+    decode = PageDecoder(spec, schema, message_format=MessageFormat(spec.name))
+    events = [{"eventId": f"{n}", "userType": 5 if n % 10 == 0 else "USER"} for n in range(100)]
+    with caplog.at_level(logging.INFO):
+        decode(json.dumps({"customEvents": events}).encode())
+        decode.oddities.sum_up()
+    (line,) = caplog.messages
+    assert line.startswith("custom_events: 10 records took the slow way")
+    assert "$.userType" in line
 
 
 def test_names_that_are_data_are_not_learnt() -> None:
