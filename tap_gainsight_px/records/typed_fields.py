@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from tap_gainsight_px.catalog.schemas import declared_type
+from tap_gainsight_px.catalog.schemas import declared_type, declared_types
 from tap_gainsight_px.records.coercion import (
     GREATEST_INTEGER,
     LEAST_INTEGER,
@@ -152,6 +152,9 @@ def _field_type(
     if deselected:
         message = "what is deselected lies in an object that stays as it is"
         raise ValueError(message)
+    if not kind and declared_types(field):
+        # One of several types: looked at record by record.
+        return UnsetType | None, nulls
     return RAW, [lambda attribute: check_raw(attribute, kind, leaves_out_null=leaves_out_null)]
 
 
