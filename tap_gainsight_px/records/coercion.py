@@ -275,7 +275,7 @@ def _coerced_number(value: Any, field: Mapping[str, Any]) -> Any:
     number = _from_digits(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, (int, Decimal)):
         return _MISFIT
-    if isinstance(number, Decimal) and isinstance(read_decimal(str(number)), str):
+    if isinstance(read_decimal(str(number)), str):
         return _MISFIT  # too large, or no finite number
     if declared_type(field) != "integer":
         return number

@@ -141,6 +141,7 @@ def test_what_can_be_converted_without_loss_is(name: str, value: Any, coerced: A
         ("whole", "1e99999999999999999999"),
         ("number", "[" * 100_000),
         ("number", "9" * 5_000),
+        ("number", 7 * 10**900 + 1),
         ("whole", Decimal("1e999999999")),
         ("number", True),
         ("flag", 1),
