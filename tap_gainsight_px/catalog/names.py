@@ -80,7 +80,8 @@ def with_digest(name: str, of: str) -> str:
     suffix = f"_{digest.hexdigest()}"
     room = LONGEST - len(suffix)
     readable = _REFUSED.sub("_", name).encode()[:room].decode("utf-8", "ignore")
-    return readable + suffix
+    # A colon at the end of it has become one before a letter.
+    return _REFUSED.sub("_", readable + suffix)
 
 
 def choose_names(
