@@ -21,7 +21,7 @@ import requests
 from psycopg import sql
 
 from demo import services
-from tests.e2e.loader import shipped
+from tests.e2e.loader import Loader, kept_loader, shipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -175,6 +175,19 @@ def postgres() -> Iterator[services.Postgres]:
             connection.execute("ALTER DATABASE postgres SET timezone = 'America/New_York'")
             connection.execute("ALTER ROLE postgres SET timezone = 'Asia/Kolkata'")
         yield server
+
+
+@pytest.fixture(scope="session")
+def loader(postgres: services.Postgres, clean_env: dict[str, str]) -> Iterator[Loader]:
+    """Start the real loader once."""
+    python = built("target-postgres/bin/python")
+    with (
+        open_folder() as folder,
+        kept_loader(
+            python, folder, clean_env, url=postgres.url, sqlalchemy_url=postgres.sqlalchemy_url
+        ) as started,
+    ):
+        yield started
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,8 @@ class Comparison:
             self._used.add(path)
             found = self._unexpected[path]
             if not (same(sent, found) or _is_number_text(sent, found)):
-                yield f"{UNEXPECTED}.{path}: sent {_short(sent)}, landed {_short(found)}"
+                # Something inside it may stand under a path of its own.
+                yield from self._inside(sent, found, fact or FREE, path)
             return
         if fact is None:
             yield f"{path}: not documented, so it belongs into {UNEXPECTED}: {_short(sent)}"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from px_sandbox import KINDS
 from tests.contract.facts import fields_of
 from tests.e2e.odd_values import ATTRIBUTE_TYPES
 from tests.e2e.odd_worlds import MODELS
-from tests.e2e.oracle import FACT_OF_COLUMN, FREE, UNEXPECTED, Comparison, clean
+from tests.e2e.oracle import Comparison, clean
+from tests.e2e.rows import announced, column_types, identified, key_text, matched, truth, without
 from tests.tap.harness import Output, discover, sync
 
 if TYPE_CHECKING:
@@ -157,51 +156,13 @@ class Pipe:
             for difference in compared(keyed[one], rows[one]):
                 yield f"{stream} {one!r}: {difference}"
         others = [row for one, row in rows.items() if one not in keyed.keys() | gone]
-        for record in (one for one in records if one.get(key) in {None, ""}):
-            found = next((row for row in others if not compared(record, row)), None)
-            if found is None:
-                yield f"{stream}: no row for {record}, which has no key, among {others}"
-            else:
-                others.remove(found)
-        yield from (f"{stream}: a row that PX does not have: {row}" for row in others)
+        without_key = [one for one in records if one.get(key) in {None, ""}]
+        yield from matched(without_key, others, compared)
 
     def _attribute_columns(self, stream: str, table: Table | None) -> dict[str, tuple[str, Json]]:
-        """Return the columns of an event's attributes, which the schema says, with their types."""
+        """Return the columns that the attributes of an event have had so far, with their types."""
         found = self._columns.setdefault(stream, {})
-        if not stream.startswith("custom_event_") or table is None:
-            return {}
-        for message in self._output.of("SCHEMA", stream):
-            for column, declared in message["schema"]["properties"].items():
-                text = declared.get("description", "")
-                if text.startswith("Attribute ") and text.endswith(" of the event."):
-                    found[text[10:-14]] = column
-        return {
-            name: (column, FACT_OF_COLUMN.get(table.types[column], FREE))
-            for name, column in found.items()
-            if column in table.types
-        }
-
-
-def truth(world: World, stream: str) -> list[Json]:
-    """Return what the server shows of a stream, every number with its digits."""
-    return [json.loads(body, parse_float=Decimal) for body in world.bodies(stream)]
-
-
-def identified(table: Table, key: str) -> dict[str, Json]:
-    """Return the rows by their keys; a key too long for a database stands in `_unexpected`."""
-    found = {}
-    for row in table.rows:
-        unexpected = dict(row.get(UNEXPECTED) or {})
-        found[unexpected.pop(key, row[key])] = {**row, UNEXPECTED: unexpected}
-    assert len(found) == len(table.rows), f"two rows for one key: {table.rows}"
-    return found
-
-
-def key_text(value: Any) -> str:
-    """Return a key as the text that the column of keys has."""
-    return str(clean(value))
-
-
-def without(record: Json, name: str) -> Json:
-    """Return a record without one of its fields."""
-    return {one: value for one, value in record.items() if one != name}
+        if stream.startswith("custom_event_"):
+            for message in self._output.of("SCHEMA", stream):
+                found.update(announced(message))
+        return column_types(found, table)

@@ -9,35 +9,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from px_sandbox import ManualClock, SandboxServer, World
-from tests.e2e.conftest import built, open_folder
-from tests.e2e.loader import kept_loader
 from tests.e2e.odd_worlds import plans
 from tests.e2e.pipe import Pipe, happen
 from tests.tap.worlds import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from demo import services
     from tests.e2e.loader import Loader
     from tests.e2e.odd_worlds import Plan
 
 EXAMPLES = int(os.environ.get("PIPE_EXAMPLES", "20"))
 # To find the smallest example takes minutes; the soak has them.
 PHASES = [phase for phase in Phase if phase is not Phase.shrink or EXAMPLES > 20]
-
-
-@pytest.fixture(scope="module")
-def loader(postgres: services.Postgres, clean_env: dict[str, str]) -> Iterator[Loader]:
-    """Start the real loader once."""
-    python = built("target-postgres/bin/python")
-    with (
-        open_folder() as folder,
-        kept_loader(
-            python, folder, clean_env, url=postgres.url, sqlalchemy_url=postgres.sqlalchemy_url
-        ) as started,
-    ):
-        yield started
 
 
 @pytest.mark.xfail(strict=True, reason="kinds 1 to 9 of the loader's table are being mended")
