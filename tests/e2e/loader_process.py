@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import traceback
 from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +29,7 @@ def load(order: dict[str, Any]) -> dict[str, Any]:
         with Path(order["input"]).open(encoding="utf-8") as messages, redirect_stdout(states):
             target.listen(messages)
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller judges it
+        traceback.print_exc()
         return {"error": f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]}
     finally:
         target.target_connector._engine.dispose()  # noqa: SLF001 - ended by the exit as a rule

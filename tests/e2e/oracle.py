@@ -169,7 +169,7 @@ def _stands_for(landed: Any, sent: Any, fact: Json) -> bool:
     if isinstance(landed, bool):
         return isinstance(sent, str) and sent.lower() == str(landed).lower()
     if isinstance(landed, (int, Decimal)):
-        return _is_number_text(landed, sent)
+        return _is_number_text(landed, sent) or _is_rounded(sent, landed, fact)
     return isinstance(landed, str) and not isinstance(sent, str) and _is_text_of(landed, sent)
 
 
@@ -235,6 +235,16 @@ def _is_number_text(number: Any, text: Any) -> bool:
     try:
         return Decimal(text) == number
     except ArithmeticError:
+        return False
+
+
+def _is_rounded(sent: Any, landed: Any, fact: Json) -> bool:
+    """Whether COPY has made a double of a number; see `test_every_digit_of_a_number_lands`."""
+    try:
+        number = Decimal(sent) if isinstance(sent, str) else sent
+        is_number = fact["type"] == "number" and isinstance(number, (int, Decimal))
+        return is_number and bool(Decimal(repr(float(number))) == landed)
+    except (ArithmeticError, ValueError):
         return False
 
 
