@@ -22,10 +22,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import simplejson  # type: ignore[import-untyped]
-
 from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type, declared_types
-from tap_gainsight_px.records.json_text import read_decimal
+from tap_gainsight_px.records.json_text import json_text, read_decimal
 from tap_gainsight_px.records.oddities import Oddity
 from tap_gainsight_px.records.selection import Deselected
 from tap_gainsight_px.timestamps import text_to_iso, to_iso
@@ -115,7 +113,9 @@ class Coercion:
                 del record[name]
         if self._deselected:
             self._deselected.drop_from(record)
-        if found := {".".join(path): unexpected[path] for path in self._wanted(unexpected)}:
+        left = self._deselected.left_of
+        found = {".".join(path): left(path, unexpected[path]) for path in self._wanted(unexpected)}
+        if found:
             record[UNEXPECTED] = found
 
     def _place_undeclared(
@@ -302,7 +302,7 @@ def _coerced_boolean(value: Any, _: Mapping[str, Any]) -> Any:
 def _json_text(value: Any) -> str:
     if isinstance(value, Decimal):
         return str(value)
-    return str(simplejson.dumps(value, use_decimal=True, ensure_ascii=False))
+    return json_text(value)
 
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {

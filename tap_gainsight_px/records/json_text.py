@@ -1,4 +1,4 @@
-"""The bytes of an answer as text that every database takes, and as Python values.
+"""The bytes of an answer as text that every database takes, and as Python values; and back.
 
 No database stores a NUL in text, and UTF-8 cannot hold one half of a surrogate pair. JSON can name
 both, in values and in names. Each becomes U+FFFD here, before anything else looks at the bytes, so
@@ -12,6 +12,8 @@ import re
 from decimal import Decimal
 from functools import partial
 from typing import Any
+
+import simplejson  # type: ignore[import-untyped]
 
 _REPLACEMENT = "\\ufffd"
 NUL = b"\\u0000"
@@ -66,6 +68,11 @@ def parse_json(body: bytes) -> Any:
 
 def _integer(text: str) -> int | str:
     return int(text) if len(text) <= _MOST_DIGITS else text
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON text, its numbers with their digits."""
+    return str(simplejson.dumps(value, use_decimal=True, ensure_ascii=False))
 
 
 def read_decimal(text: str) -> Decimal | str:

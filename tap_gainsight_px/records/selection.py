@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from tap_gainsight_px.records.json_text import json_text, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -64,6 +67,31 @@ class Deselected:
     def drop_from(self, record: dict[str, Any]) -> None:
         """Drop the fields from a record, in place."""
         _drop(record, self._tree)
+
+    def left_of(self, path: FieldPath, value: Any) -> Any:
+        """Return what may leave of a value that is of another type than declared.
+
+        It may be a list of the objects that were expected, or JSON as text.
+
+        Args:
+            path: Where it stands; neither deselected nor below what is.
+            value: Any JSON; it is not changed.
+        """
+        tree: Any = self._tree
+        for step in path:
+            tree = tree.get(step) if tree else None
+        if not tree:
+            return value
+        if not isinstance(value, str):
+            left = deepcopy(value)
+            _drop(left, tree)
+            return left
+        try:
+            inside = parse_json(value.encode("utf-8", "surrogatepass"))
+        except ValueError:
+            return value
+        left = self.left_of(path, inside)
+        return value if left == inside else json_text(left)
 
 
 def _path(breadcrumb: Sequence[str]) -> FieldPath:

@@ -278,6 +278,21 @@ def test_nothing_deselected_is_left_anywhere() -> None:
     assert UNEXPECTED not in coerce(dict(record), deselected=without)
 
 
+@pytest.mark.parametrize(
+    ("place", "left"),
+    [
+        ([{"lat": 1, "zip": "1"}, [{"lat": 2}]], [{"zip": "1"}, [{}]]),
+        ('{"lat": 1, "zip": 1.50}', '{"zip": 1.50}'),
+        ('{"zip":1.50}', '{"zip":1.50}'),
+        ("somewhere", "somewhere"),
+    ],
+)
+def test_nothing_deselected_is_left_in_an_object_of_another_type(place: Any, left: Any) -> None:
+    """A list of what was expected, or JSON as text, holds the deselected field as well."""
+    deselected = Deselected(frozenset({("place", "lat")}))
+    assert coerce({"place": place}, deselected=deselected) == {UNEXPECTED: {"place": left}}
+
+
 def test_each_field_is_told_once_and_all_are_counted(caplog: pytest.LogCaptureFixture) -> None:
     """A million odd records are two lines in the log."""
     oddities = Oddities("a_stream")
