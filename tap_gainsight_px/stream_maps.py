@@ -28,9 +28,11 @@ from singer_sdk.mapper import (
 from singer_sdk.singerlib.catalog import SelectionMask
 from singer_sdk.singerlib.json import serialize_json
 
+from tap_gainsight_px.catalog.names import LONGEST, is_storable
 from tap_gainsight_px.catalog.schemas import load_schema
 from tap_gainsight_px.errors import SettingsError
 from tap_gainsight_px.mapped_values import hide_mapped_values
+from tap_gainsight_px.records.json_text import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -47,6 +49,7 @@ _TWO_COLUMNS = "Duplicate column name"
 # What is JSON as it is; anything else that an expression makes is tried.
 _PLAIN = (bool, float, int, str, type(None))
 _NAMES = {MAPPER_ALIAS_OPTION, MAPPER_SOURCE_OPTION}
+_NAME = f'a loader takes names of 1 to {LONGEST} bytes, without " and %'
 
 
 def check_maps(config: Mapping[str, Any], specs: Iterable[StreamSpec]) -> None:
@@ -100,6 +103,9 @@ def make_mapper(
         for one in mapper.stream_maps[stream.name]:
             if one.stream_alias == stream.name:
                 one.stream_alias = names.get(stream.name, stream.name)
+            if not is_storable(one.stream_alias):
+                message = f"the stream {stream.name} is to be called {one.stream_alias!r}: {_NAME}"
+                raise SettingsError(message)
             # Singer has an empty list for "no key"; the SDK would leave the field out.
             one.transformed_key_properties = one.transformed_key_properties or []
         hide_mapped_values(mapper, stream.name, copies.get(stream.name, {}))
@@ -177,9 +183,15 @@ def _wrong(name: str, value: Any) -> str:
         return "must be text" if name in _NAMES else "must be an expression (text) or null"
     if not value.strip() or "\0" in value:
         return "must not be empty, nor hold a null character"
-    if name == MAPPER_ALIAS_OPTION:
-        return _wrong_alias(value)
-    return "" if name in _NAMES or _is_expression(value) else "must be an expression"
+    return _wrong_alias(value) if name == MAPPER_ALIAS_OPTION else _wrong_field(name, value)
+
+
+def _wrong_field(name: str, value: str) -> str:
+    if name in _NAMES:
+        return ""
+    if not is_storable(name):
+        return f"cannot be a column: {_NAME}"
+    return "" if _is_expression(value) else "must be an expression"
 
 
 def _wrong_alias(alias: str) -> str:
@@ -222,6 +234,8 @@ def _watched(source: str, one: CustomStreamMap, evaluate: Callable[..., Any]) ->
             result = evaluate(expr=expr, property_name=property_name, record=known, **more)
             if type(result) not in _PLAIN:
                 _check_result(result)
+            if isinstance(result, str):
+                result = clean_text(result)
         except Exception as error:
             key = ", ".join(f"{name} {str(record.get(name))[:80]!r}" for name in keys)
             message = (

@@ -57,13 +57,18 @@ def is_taken_by_loaders(name: str) -> bool:
     return any(one.startswith(_LOADERS_OWN) for one in folded(name))
 
 
+def is_storable(name: str) -> bool:
+    """Whether a database can have a table or a column of this very name, and a loader fill it."""
+    length = len(name.encode("utf-8", "surrogatepass"))
+    return 0 < length <= LONGEST and not _REFUSED.search(name)
+
+
 def is_loadable(name: str) -> bool:
     """Whether every loader that the tap is made for can have a column of this very name."""
     has_letter = any(letter.isalnum() for letter in name)
     return (
         (has_letter or name.replace("_", "") == "" != name)
-        and len(name.encode("utf-8", "surrogatepass")) <= LONGEST
-        and not _REFUSED.search(name)
+        and is_storable(name)
         and not is_taken_by_loaders(name)
         and name.casefold() not in _SYSTEM_COLUMNS
     )

@@ -99,7 +99,7 @@ def _truth(value: Any) -> Any:
 
 
 def _list(value: Any) -> Any:
-    if not isinstance(value, str) or value.strip()[0] in '["':
+    if not isinstance(value, str) or value.strip()[0] in '[{"':
         return _parsed(value, list)
     return [name for one in value.split(",") if (name := one.strip())]
 

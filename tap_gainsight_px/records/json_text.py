@@ -26,6 +26,7 @@ _ESCAPES = re.compile(
     r"|(\\u0000|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
     r"|\\."
 )
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _MAY_BE_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 # Beyond that a number is more than loaders, or their databases, can read. Python itself reads no
@@ -43,6 +44,11 @@ def clean(body: bytes) -> bytes:
     if NUL.decode() in text or _MAY_BE_HALF.search(text):
         text = _ESCAPES.sub(lambda found: _REPLACEMENT if found[1] else found[0], text)
     return text.encode()
+
+
+def clean_text(text: str) -> str:
+    """Return a text that every database takes, as `clean` makes it."""
+    return _NO_TEXT.sub("\ufffd", text)
 
 
 def parse_json(body: bytes) -> Any:

@@ -153,6 +153,17 @@ def test_a_renamed_stream_carries_its_name_in_each_message(
     assert set(output.activated) == {"px_accounts"}
 
 
+@pytest.mark.parametrize("name", ["x" * 64, "a\0b"])
+def test_a_stream_gets_no_name_that_a_loader_refuses(sandbox: SandboxServer, name: str) -> None:
+    """Neither from the catalog nor from a map: the loader would end at its SCHEMA message."""
+    renamed = sync(sandbox, catalog=minimal({"tap_stream_id": "users", "stream": name}))
+    maps = {"*": {"__alias__": "'x' * 60 + __stream_name__"}}
+    mapped = sync(sandbox, catalog=minimal({"tap_stream_id": "users"}), stream_maps=maps)
+    for output in (renamed, mapped):
+        assert "the stream users is to be called" in str(output.error)
+        assert output.messages == []
+
+
 def test_a_renamed_stream_is_mapped_by_its_id(sandbox: SandboxServer) -> None:
     """And a name that a map gives counts more than that of the catalog."""
     catalog = minimal({"tap_stream_id": "users", "stream": "people"})

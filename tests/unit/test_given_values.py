@@ -82,7 +82,7 @@ def test_a_list_may_be_json_or_names_with_commas(text: Any, names: list[str]) ->
     assert as_declared(text, NAMES) == names
 
 
-@pytest.mark.parametrize("other", ['["a"', '"a","b"', '["a"] x', 5, {"a": 1}])
+@pytest.mark.parametrize("other", ['["a"', '"a","b"', '["a"] x', '{"a": 1}', 5, {"a": 1}])
 def test_a_list_that_is_half_json_stays_what_it_is(other: Any) -> None:
     """Cut at its commas it would lead to names with quotes in them."""
     assert as_declared(other, NAMES) == other

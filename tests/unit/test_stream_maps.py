@@ -42,6 +42,8 @@ def mapper_of(stream_maps: dict[str, Any]) -> PluginMapper:
         ({"users": {"__key_properties__": [[]]}}, "__key_properties__ must be a list of names"),
         ({"copy": {"__source__": None}}, "stream_maps.copy.__source__ must be text"),
         ({"users": {"__alias__": 1}}, "stream_maps.users.__alias__ must be text"),
+        ({"users": {"ä" * 32: "id"}}, "cannot be a column: a loader takes names of 1 to 63 bytes"),
+        ({"users": {'a"': "id"}}, 'stream_maps.users.a" cannot be a column'),
         ({"__else__": {}}, "stream_maps.__else__ must be null"),
         ({"__else__": "users"}, "stream_maps.__else__ must be null"),
         ({"users": {"__alias__": "5"}}, "stream_maps.users.__alias__ must lead to a name"),
@@ -125,3 +127,10 @@ def test_an_expression_that_works_works() -> None:
     watched = mapper.stream_maps["users"][0].transform(dict(RECORD))
     assert watched == plain == {"id": "a", "n": 2, "x": 4}
     assert mapper.stream_maps["users"][0].transform({"id": "b", "n": 1}) is None
+
+
+def test_what_an_expression_makes_is_text_that_databases_take() -> None:
+    """It can make a NUL or half a surrogate pair that PX did not send."""
+    mapper = mapper_of({"users": {"x": r"'a\x00' + '\ud83d'"}})
+    watch_expressions(mapper)
+    assert mapper.stream_maps["users"][0].transform(dict(RECORD))["x"] == "a\ufffd\ufffd"
