@@ -29,7 +29,14 @@ from tap_gainsight_px.errors import TooLargeError
 from tap_gainsight_px.records.coercion import Coercion, whole_number
 from tap_gainsight_px.records.json_text import parse_json
 from tap_gainsight_px.records.oddities import Oddities, Oddity
-from tap_gainsight_px.records.page import LONGEST_KEY, OTHER_EVENT, Page, in_order, is_newest_first
+from tap_gainsight_px.records.page import (
+    LONGEST_KEY,
+    OTHER_EVENT,
+    Page,
+    in_order,
+    is_long_key,
+    is_newest_first,
+)
 from tap_gainsight_px.records.selection import Deselected
 from tap_gainsight_px.records.typed import TypedFormat
 from tap_gainsight_px.records.typed_pages import TypedPages
@@ -232,7 +239,7 @@ class PageDecoder:
                 is_time = self._fields.get(name, {}).get("format") == "date-time"
                 record[name] = to_iso(0) if is_time else digest
                 self.oddities.add(Oddity.NO_KEY, [name])
-            elif isinstance(value, str) and len(value) > LONGEST_KEY:
+            elif isinstance(value, str) and is_long_key(value):
                 unexpected[(name,)] = value
                 record[name] = value[: LONGEST_KEY // 2] + _digest(value)
                 self.oddities.add(Oddity.LONG_KEY, [name])

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 _RECORDS_PER_WRITE = 500
 
 LONGEST_KEY = 500
-"""Characters in the text of a key. Postgres indexes no more than about 2,700 bytes of a row, and a
-key may be made of several fields."""
+"""Most characters in the text of a key."""
+_MOST_KEY_BYTES = 1_300
+"""Postgres indexes no more than about 2,700 bytes of a row, and a key may be made of two texts."""
+SURELY_SHORT = _MOST_KEY_BYTES // 4
+"""So many characters are never too long for a key."""
 
 Key: TypeAlias = "str | tuple[Any, ...]"
 """What tells a record from another one: as a rule the values of its primary keys."""
@@ -27,6 +30,13 @@ Row: TypeAlias = "tuple[int | None, Key, dict[str, Any] | bytes]"
 """One record: its replication value in epoch milliseconds, if any, its key, and the record itself
 as a dict, or as a RECORD message (bare, where it goes into a file of BATCH) with the line break
 behind it."""
+
+
+def is_long_key(key: str) -> bool:
+    """Whether a text is too long for a key: no index of a database would take it."""
+    return len(key) > LONGEST_KEY or (
+        len(key) > SURELY_SHORT and len(key.encode("utf-8", "replace")) > _MOST_KEY_BYTES
+    )
 
 
 class Lines(Sequence[Row]):

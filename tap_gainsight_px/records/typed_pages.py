@@ -17,7 +17,14 @@ from msgspec import UNSET
 from tap_gainsight_px.catalog.event_tables import ATTRIBUTES
 from tap_gainsight_px.catalog.schemas import UNEXPECTED
 from tap_gainsight_px.records.json_text import NUL, clean, parse_json
-from tap_gainsight_px.records.page import LONGEST_KEY, Lines, Page, in_order, is_newest_first
+from tap_gainsight_px.records.page import (
+    SURELY_SHORT,
+    Lines,
+    Page,
+    in_order,
+    is_long_key,
+    is_newest_first,
+)
 from tap_gainsight_px.records.typed import RecordType
 
 if TYPE_CHECKING:
@@ -153,11 +160,11 @@ class TypedPages:
         keys = record_type.values(records, self._key)
         is_good = set(map(type, keys)) <= {str} and all(keys)
         unfit: set[int] = set()
-        if not is_good or max(map(len, keys), default=0) > LONGEST_KEY:
+        if not is_good or max(map(len, keys), default=0) > SURELY_SHORT:
             unfit = {
                 place
                 for place, key in enumerate(keys)
-                if not (isinstance(key, str) and 0 < len(key) <= LONGEST_KEY)
+                if not (isinstance(key, str) and key) or is_long_key(key)
             }
         if self._event_name is not None:
             names = record_type.values(records, "eventName")
