@@ -205,7 +205,7 @@ class PageDecoder:
         spec = self._spec
         has_key = all(record.get(name) or name in context_fields for name in spec.primary_keys)
         # Of all fields as they came, whatever is made of them here.
-        digest = "" if has_key and spec.row_id_of != ALL_FIELDS else _digest(record)
+        digest = "" if has_key and spec.row_id_of != ALL_FIELDS else self._digest_of(record)
         date = None if spec.replication_key is None else _to_ms(record.get(spec.replication_key))
         if spec.event_name is not None and record.get("eventName") != spec.event_name:
             key = record.get(spec.primary_keys[0])
@@ -228,6 +228,17 @@ class PageDecoder:
             # Without a key only the whole record tells it from another one.
             return date, (None, digest), record
         return date, keys[0] if len(keys) == 1 else keys, record
+
+    def _digest_of(self, record: dict[str, Any]) -> str:
+        """Return what stands for the key of a record that has none.
+
+        The counts of a sum grow until its range is over, and it stays the same row: its texts
+        alone, which say what it is the sum of, tell it from another one.
+        """
+        time_range = self._spec.time_range
+        if time_range is None or time_range.granularity is None:
+            return _digest(record)
+        return _digest({name: one for name, one in record.items() if isinstance(one, str) and one})
 
     def _mend_keys(
         self, record: dict[str, Any], digest: str, unexpected: dict[FieldPath, Any]

@@ -126,6 +126,20 @@ def test_a_range_that_was_not_over_is_read_again(stream: str) -> None:
     assert in_order(merged(stream, first, second)) == in_order(expected)
 
 
+@pytest.mark.parametrize("key", [None, ""])
+def test_a_sum_without_its_key_stays_one_row_while_it_grows(key: str | None) -> None:
+    """A digest of the counts would be another key each time that the range is read."""
+    world = world_of_sums()
+    world.put("features", {"id": "x", "name": "N", "propertyKey": key})
+    with SandboxServer(world) as sandbox:
+        first = read(sandbox, "feature_adoption", NOON)
+        put(world, NOON + HOUR)
+        second = read(sandbox, "feature_adoption", NOON + DAY, state=first.state)
+    rows = merged("feature_adoption", first, second)
+    assert len({(one["featureId"], one["dateRangeStart"]) for one in rows}) == len(rows)
+    assert all(one["propertyKey"] for one in rows)
+
+
 @every_sum
 def test_a_range_that_was_over_is_read_again_only_for_what_came_late(stream: str) -> None:
     """The lookback reaches into it for an hour, and no further."""
