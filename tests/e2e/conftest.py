@@ -12,6 +12,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,8 @@ import requests
 from psycopg import sql
 
 from demo import services
-from tests.e2e.loader import Loader, kept_loader, shipped
+from px_sandbox.stores import encode
+from tests.e2e.loader import Loader, Table, kept_loader, read_tables, shipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,13 +83,13 @@ class Sandbox:
         """Return the records of a kind, as the sandbox itself knows them."""
         answer = requests.get(f"{self.url}/_sandbox/truth", params={"kind": kind}, timeout=30)
         answer.raise_for_status()
-        records: list[dict[str, Any]] = answer.json()["records"]
+        records: list[dict[str, Any]] = answer.json(parse_float=Decimal)["records"]
         return records
 
     def put(self, kind: str, *records: Mapping[str, Any]) -> None:
         """Add records; one with the key of an older user or account replaces it."""
-        body = {"kind": kind, "records": records}
-        requests.post(f"{self.url}/_sandbox/records", json=body, timeout=30).raise_for_status()
+        body = encode({"kind": kind, "records": records})
+        requests.post(f"{self.url}/_sandbox/records", data=body, timeout=30).raise_for_status()
 
     def delete(self, kind: str, *ids: str) -> None:
         """Remove records by their keys."""
@@ -174,6 +176,10 @@ def postgres() -> Iterator[services.Postgres]:
         with psycopg.connect(server.url) as connection:
             connection.execute("ALTER DATABASE postgres SET timezone = 'America/New_York'")
             connection.execute("ALTER ROLE postgres SET timezone = 'Asia/Kolkata'")
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            # No test of ours pulls the plug.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield server
 
 
@@ -237,21 +243,18 @@ class Pipeline:
         with psycopg.connect(self.url, options=options) as connection:
             return connection.execute(sql.SQL(query).format(**quoted)).fetchall()
 
-    def tables(self) -> list[str]:
-        """Return the tables of this schema."""
-        query = (
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema"
-        )
-        return [name for (name,) in self.rows(query)]
-
-    def count(self, table: str) -> int:
-        """Return how many rows a table has, marked as deleted or not."""
-        ((count,),) = self.rows("SELECT count(*) FROM {t}", t=table)
-        return int(count)
+    def tables(self) -> dict[str, Table]:
+        """Return the tables of this schema with all that is in them."""
+        return read_tables(self.url, self.schema)
 
     def keys(self, table: str, key: str) -> list[str]:
         """Return the key of every row of a table, in order."""
         return sorted(row[0] for row in self.rows("SELECT {key} FROM {t}", key=key, t=table))
+
+    def marked(self, table: str, key: str) -> list[str]:
+        """Return the key of every row that is marked as deleted."""
+        query = "SELECT {key} FROM {t} WHERE _sdc_deleted_at IS NOT NULL"
+        return [row[0] for row in self.rows(query, key=key, t=table)]
 
 
 def _end_of(log: str) -> str:

@@ -94,14 +94,7 @@ class Loader:
 
     def tables(self, schema: str) -> dict[str, Table]:
         """Return all tables of a schema."""
-        query = (
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = %s "
-            "ORDER BY table_name"
-        )
-        with psycopg.connect(self.url) as connection:
-            set_json_loads(partial(json.loads, parse_float=Decimal), connection)
-            names = [name for (name,) in connection.execute(query, [schema])]
-            return {name: _table(connection, schema, name) for name in names}
+        return read_tables(self.url, schema)
 
     def drop(self, schema: str) -> None:
         """Remove a schema with all that is in it."""
@@ -130,6 +123,15 @@ def kept_loader(
         yield Loader(process, folder, url, sqlalchemy_url)
         assert process.stdin is not None
         process.stdin.close()
+
+
+def read_tables(url: str, schema: str) -> dict[str, Table]:
+    """Return all tables of a schema of a database."""
+    query = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s"
+    with psycopg.connect(url) as connection:
+        set_json_loads(partial(json.loads, parse_float=Decimal), connection)
+        names = [name for (name,) in connection.execute(query, [schema])]
+        return {name: _table(connection, schema, name) for name in names}
 
 
 def _table(connection: psycopg.Connection[Any], schema: str, name: str) -> Table:
