@@ -63,6 +63,7 @@ class Plan:
     by_sdk: bool
     keeps_catalog: bool
     validates: bool
+    batches: bool = False
 
 
 def kind_of(stream: str) -> str:
@@ -121,6 +122,7 @@ def plans(draw: st.DrawFn) -> Plan:
         by_sdk=draw(st.booleans()),
         keeps_catalog=draw(st.booleans()),
         validates=draw(st.booleans()),
+        batches=not draw(st.integers(0, 4)),
     )
 
 
