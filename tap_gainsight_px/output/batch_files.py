@@ -16,7 +16,6 @@ to the table. Without the version in it no row would ever count as deleted.
 from __future__ import annotations
 
 import gzip
-import json
 from contextlib import nullcontext
 from dataclasses import replace
 from decimal import Decimal
@@ -26,7 +25,7 @@ from uuid import uuid4
 
 from singer_sdk.singerlib.json import serialize_json
 
-from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type
+from tap_gainsight_px.catalog.schemas import declared_type
 from tap_gainsight_px.errors import TapError
 from tap_gainsight_px.timestamps import to_iso
 
@@ -173,9 +172,7 @@ class BatchFiles:
         from pyarrow import parquet  # noqa: PLC0415
 
         loaded = self._loaded()
-        records = [
-            {**self._with_doubles(one), **loaded, _DELETED: one.get(_DELETED)} for one in records
-        ]
+        records = [{**one, **loaded, _DELETED: one.get(_DELETED)} for one in records]
         # The schema's fields are columns even where no record has them, so that all files of a
         # stream have the same. What the schema does not know comes behind them.
         unknown = {name for record in records for name in record}.difference(self._fields)
@@ -183,22 +180,6 @@ class BatchFiles:
         columns = {_text(name): self._column(name, records) for name in names}
         compression = "gzip" if self._is_packed else "snappy"
         parquet.write_table(pa.table(columns), file, compression=compression)
-
-    def _with_doubles(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Return a record whose numbers are doubles; the digits of others are in `_unexpected`."""
-        others = {
-            name: str(record[name])
-            for name, field in self._fields.items()
-            if declared_type(field) == "number"
-            and isinstance(record.get(name), (int, Decimal))
-            and not _is_double(record[name])
-        }
-        if not others or UNEXPECTED not in self._fields:
-            return record
-        unexpected = record.get(UNEXPECTED) or {}
-        if isinstance(unexpected, str):  # flattened
-            unexpected = json.loads(unexpected)
-        return {**record, **dict.fromkeys(others), UNEXPECTED: {**unexpected, **others}}
 
     def _column(self, name: str, records: Sequence[dict[str, Any]]) -> pa.Array:
         import pyarrow as pa  # noqa: PLC0415
@@ -223,13 +204,6 @@ def _shaped(value: Any, field: Mapping[str, Any]) -> Any:
     if kind in {"integer", "number"}:
         return _exact(value, int if kind == "integer" else float)
     return _text(value if isinstance(value, str) and field.get("type") else serialize_json(value))
-
-
-def _is_double(value: int | Decimal) -> bool:
-    try:
-        return Decimal(str(float(value))) == value
-    except OverflowError:
-        return False
 
 
 def _exact(value: Any, kind: type[int | float]) -> int | float:

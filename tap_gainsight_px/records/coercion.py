@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type, declared_types
-from tap_gainsight_px.records.json_text import json_text, read_decimal
+from tap_gainsight_px.records.json_text import is_double, json_text, read_decimal
 from tap_gainsight_px.records.oddities import Oddity
 from tap_gainsight_px.records.selection import Deselected
 from tap_gainsight_px.timestamps import text_to_iso, to_iso
@@ -77,6 +77,7 @@ class Coercion:
         self._drop_unknown = drop_unknown
         self._deselected = deselected or Deselected()
         self._flattened_levels = flattened_levels
+        self._number_columns = list(_number_columns(self._fields, (), flattened_levels))
         self._left_out_if_null = [
             name for name, field in self._fields.items() if is_left_out_if_null(field)
         ]
@@ -90,6 +91,8 @@ class Coercion:
         if self._replication_key is not None and _is_zero(record.get(self._replication_key)):
             record[self._replication_key] = to_iso(0)
         _coerce_fields(record, self._fields, (), unexpected)
+        for path in self._number_columns:
+            _set_digits_apart(record, path, unexpected)
         self._oddities.add(Oddity.MISFIT, self._names(unexpected))
         if self._fields:
             undeclared = {name: record[name] for name in record if name not in self._fields}
@@ -141,6 +144,28 @@ class Coercion:
 
     def _names(self, paths: Mapping[FieldPath, Any]) -> Iterator[str]:
         return (".".join(path) for path in self._wanted(paths))
+
+
+def _number_columns(fields: Mapping[str, Any], path: FieldPath, levels: int) -> Iterator[FieldPath]:
+    """Yield the paths of the numbers that become columns of their own."""
+    for name, field in fields.items():
+        if declared_type(field) == "number":
+            yield (*path, name)
+        if levels > 0:
+            yield from _number_columns(field.get("properties", {}), (*path, name), levels - 1)
+
+
+def _set_digits_apart(
+    record: dict[str, Any], path: FieldPath, unexpected: dict[FieldPath, Any]
+) -> None:
+    """Put a number that a double would round into `unexpected`: in JSON it keeps its digits."""
+    holder: Any = record
+    for name in path[:-1]:
+        holder = holder.get(name) if isinstance(holder, dict) else None
+    value = holder.get(path[-1]) if isinstance(holder, dict) else None
+    if isinstance(value, (int, Decimal)) and not is_double(value):
+        unexpected[path] = value
+        holder[path[-1]] = None
 
 
 def is_left_out_if_null(field: Mapping[str, Any]) -> bool:

@@ -92,5 +92,17 @@ def read_decimal(text: str) -> Decimal | str:
     return number if abs(number.adjusted()) <= _MOST_EXPONENT else text
 
 
+def is_double(number: int | Decimal) -> bool:
+    """Whether a double holds a number with all of its digits.
+
+    Columns of numbers are doubles in Snowflake and Parquet, and target-postgres makes one of each
+    number on its way into COPY.
+    """
+    try:
+        return Decimal(repr(float(number))) == number
+    except OverflowError:
+        return False
+
+
 # A raw control character stands for itself, so that one in a text does not cost the page.
 _loads = partial(json.loads, parse_float=read_decimal, parse_constant=str, strict=False)

@@ -7,6 +7,7 @@ at one field of many records at once, and says which of them do not fit after al
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from itertools import compress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -20,6 +21,7 @@ from tap_gainsight_px.records.coercion import (
     LEAST_INTEGER,
     is_left_out_if_null,
 )
+from tap_gainsight_px.records.json_text import is_double, read_decimal
 from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
@@ -28,11 +30,12 @@ if TYPE_CHECKING:
     from tap_gainsight_px.records.selection import Deselected
 
 # Where the schema says array, object or number, the beginning of a value that is neither that nor
-# null, or a number that may be too large.
+# null, or a number that may be too large, or in a column too long for a double.
 _OTHER_KINDS = {
     "array": re.compile(rb"\n[^\[n]"),
     "object": re.compile(rb"\n[^{n]"),
     "number": re.compile(rb"\n[^-0-9n]|[eE]|[^\n]{250}"),
+    "number column": re.compile(rb"\n[^-0-9n]|[eE]|[0-9.]{16}"),
 }
 _NULL = b"null"
 
@@ -108,7 +111,7 @@ def declared_fields(
         kind, fixes = _field_type(
             field,
             deselected.below(name),
-            leaves_out_null=is_record and is_left_out_if_null(field),
+            is_column=is_record,
             has_zero=name == replication_key,
         )
         attribute = made.add(name, kind)
@@ -123,17 +126,18 @@ _MakeFix: TypeAlias = "Callable[[str], Fix]"
 
 
 def _field_type(
-    field: Mapping[str, Any], deselected: Deselected, *, leaves_out_null: bool, has_zero: bool
+    field: Mapping[str, Any], deselected: Deselected, *, is_column: bool, has_zero: bool
 ) -> tuple[Any, list[_MakeFix]]:
     """Return the type of one field, and what is to be done with it after decoding.
 
     Args:
         field: Its JSON Schema.
         deselected: What is not wanted inside it.
-        leaves_out_null: Whether it is left out when it is null.
+        is_column: Whether it becomes a column.
         has_zero: Whether a time of 0 is 1970, and not "never".
     """
     kind = declared_type(field)
+    leaves_out_null = is_column and is_left_out_if_null(field)
     nulls: list[_MakeFix] = [_leave_out_none] if leaves_out_null else []
     if field.get("format") == "date-time":
         zero = to_iso(0) if has_zero else None
@@ -155,6 +159,8 @@ def _field_type(
     if not kind and declared_types(field):
         # One of several types: looked at record by record.
         return UnsetType | None, nulls
+    if kind == "number" and is_column:
+        kind = "number column"
     return RAW, [lambda attribute: check_raw(attribute, kind, leaves_out_null=leaves_out_null)]
 
 
@@ -238,10 +244,19 @@ def check_raw(attribute: str, kind: str, *, leaves_out_null: bool) -> Fix:
         return {
             place
             for place, value in enumerate(alone)
-            if (is_other is not None and is_other(value)) or not _is_utf8(value)
+            if (is_other is not None and is_other(value) and not _is_double(value))
+            or not _is_utf8(value)
         }
 
     return fix
+
+
+def _is_double(value: bytes) -> bool:
+    try:
+        number = read_decimal(value.decode().strip())
+    except UnicodeDecodeError:
+        return False
+    return isinstance(number, Decimal) and number.is_finite() and is_double(number)
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -176,7 +176,22 @@ def test_an_object_of_null_is_left_out(name: str) -> None:
 def test_a_whole_number_past_64_bits_is_set_apart_with_its_digits(whole: Any) -> None:
     """No database column for whole numbers holds it, and a rounded one would be another number."""
     assert coerce({"whole": whole}) == {"whole": None, UNEXPECTED: {"whole": whole}}
-    assert coerce({"number": whole}) == {"number": whole}
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, 10**20 + 1, Decimal("0.12345678901234567890")])
+def test_a_number_that_a_double_would_round_is_set_apart_with_its_digits(number: Any) -> None:
+    """Loaders make doubles of numbers on their way into columns. Inside an object it may stay."""
+    assert coerce({"number": number}) == {"number": None, UNEXPECTED: {"number": number}}
+    nested = {"place": {"lat": number}}
+    assert coerce({"place": {"lat": number}}) == nested
+    flattened = coerce({"place": {"lat": number}}, flattened_levels=1)
+    assert flattened == {"place": {"lat": None}, UNEXPECTED: {"place.lat": number}}
+
+
+@pytest.mark.parametrize("number", [2**53, 10**22, Decimal("19.50"), Decimal("0.1"), -0])
+def test_a_number_that_a_double_holds_stays(number: Any) -> None:
+    """As it came, with the zeros at its end."""
+    assert str(coerce({"number": number})["number"]) == str(number)
 
 
 def test_what_px_calls_unexpected_is_kept_apart_from_what_the_tap_does() -> None:

@@ -74,8 +74,9 @@ def converted(record: Json, stream: str) -> Json:
 def landed(record: Json, stream: str) -> Json:
     """Return a record as it has to leave the tap for every loader to take all of it.
 
-    No text holds a NUL. An integer past 64 bits, which no column holds, and a field that the
-    description does not know, which no column is for, stand in `_unexpected`. An object or a list
+    No text holds a NUL. An integer past 64 bits or a number with more digits than a double, which
+    no column holds, and a field that the description does not know, which no column is for, stand
+    in `_unexpected`. An object or a list
     that is null is left out.
     """
     fields = fields_of(stream)
@@ -109,7 +110,7 @@ def _bounded(record: Json, fields: dict[str, Json], path: str, unexpected: Json)
     made = dict(record)
     for name, value in record.items():
         fact = fields.get(name, {})
-        if fact.get("type") == "integer" and isinstance(value, int) and abs(value) > _LARGEST:
+        if _is_beyond(value, str(fact.get("type")), is_column=not path):
             unexpected[path + name] = value
             made[name] = None
         elif "ref" in fact and isinstance(value, dict):
@@ -123,6 +124,15 @@ def _bounded(record: Json, fields: dict[str, Json], path: str, unexpected: Json)
                 for at, one in enumerate(value)
             ]
     return made
+
+
+def _is_beyond(value: Any, declared: str, *, is_column: bool) -> bool:
+    """Whether a number has more digits than its column: 64 bits, or those of a double."""
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        return False
+    if declared == "number" and is_column:
+        return Decimal(repr(float(value))) != value
+    return declared == "integer" and isinstance(value, int) and abs(value) > _LARGEST
 
 
 def _is_json(fact: Json) -> bool:
