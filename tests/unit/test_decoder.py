@@ -157,12 +157,14 @@ def test_absent_and_null_are_not_the_same(fast: bool) -> None:  # noqa: FBT001
     "number", ["1.10", "12345678901234567890123", "1e2", "-0.0", "0.1000000000000000055511151231"]
 )
 def test_numbers_keep_their_digits(fast: bool, number: str) -> None:  # noqa: FBT001
-    """Money and long ids are not what floats are for."""
+    """Money and long ids are not what floats are for, so what one would round is set apart."""
     (row,) = decode(f'{{"events":[{{"id":"1","ratio":{number}}}]}}', fast=fast).rows
     record = row[2]
     if isinstance(record, bytes):
         record = json.loads(record, parse_float=str)["record"]
     given = record["ratio"]
+    if given is None:
+        given = record["_unexpected"]["ratio"]
     assert float(given) == float(number)
     assert len(str(given)) >= len(number.rstrip("0")) - 1
 
