@@ -18,30 +18,79 @@ from singer_sdk.singerlib.catalog import MetadataMapping
 from tap_gainsight_px.catalog.types import type_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 MARK = "x-discovered-as"
 """Keyword of a property in the catalog; no SCHEMA message has it."""
 
 _ATTRIBUTE = "attribute"
+_SOME = ("anyOf", "oneOf", "allOf")
 
 
 def schemas_given(catalog: Any) -> dict[str, dict[str, Any]]:
     """Return the schemas of a catalog by stream, with the marks that the SDK's classes drop.
 
+    Each type in them is said in the one way that loaders agree on (`_plain`).
+
     Args:
         catalog: As it was read from JSON; an object of the SDK has lost its marks. None is empty.
     """
     if isinstance(catalog, Catalog):
-        return {name: entry.schema.to_dict() for name, entry in catalog.items()}
+        return {name: _plain(entry.schema.to_dict()) for name, entry in catalog.items()}
     entries = catalog.get("streams") if isinstance(catalog, dict) else None
     return {
-        entry["tap_stream_id"]: entry["schema"]
+        entry["tap_stream_id"]: _plain(entry["schema"])
         for entry in (entries if isinstance(entries, list) else ())
         if isinstance(entry, dict)
         and "tap_stream_id" in entry
         and isinstance(entry.get("schema"), dict)
     }
+
+
+def _plain(field: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema whose types stand in `type`, not in `anyOf` and the like, with null.
+
+    Of several schemas loaders make a column for one, and cannot fill it with the values of another.
+    """
+    made = {name: value for name, value in field.items() if name not in _SOME}
+    some = [one for name in _SOME for one in field.get(name, ()) if isinstance(one, dict)]
+    if some and "type" not in made:
+        made |= _one_of([_plain(one) for one in some if _names(one) != ["null"]])
+    types = [one for one in _names(made) if one != "null"]
+    if "number" in types:
+        types = [one for one in types if one != "integer"]
+    if len(types) > 1 and not set(types) & {"array", "object", "string"}:
+        types = ["string"]  # a number column would take true for 1
+    made.pop("type", None)
+    if types:
+        made["type"] = [*types, "null"]
+        if "string" not in types:
+            made.pop("format", None)
+    if "properties" in made:
+        made["properties"] = {
+            name: _plain(one) if isinstance(one, dict) else one
+            for name, one in made["properties"].items()
+        }
+    if isinstance(made.get("items"), dict):
+        made["items"] = _plain(made["items"])
+    return made
+
+
+def _names(field: Mapping[str, Any]) -> list[str]:
+    """Return the types that stand in `type`."""
+    declared = field.get("type", [])
+    return [declared] if isinstance(declared, str) else list(declared)
+
+
+def _one_of(some: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return one schema in place of several, as `_plain` leaves each; empty if one says nothing."""
+    if not all("type" in one for one in some):
+        return {}
+    if len(some) == 1:
+        return some[0]
+    formats = {one.get("format") for one in some}
+    kept = {"format": formats.pop()} if len(formats) == 1 and formats != {None} else {}
+    return {"type": list(dict.fromkeys(name for one in some for name in _names(one))), **kept}
 
 
 def marked(field: Mapping[str, Any], attribute: str | None = None) -> dict[str, Any]:

@@ -228,7 +228,10 @@ def _coerced(
 
 
 def _of_several_types(value: Any, types: frozenset[str]) -> Any:
-    if not types or any(isinstance(value, _PYTHON_TYPES[one]) for one in types & {*_PYTHON_TYPES}):
+    kinds = types & {*_PYTHON_TYPES}
+    if isinstance(value, bool):  # for Python, a number
+        kinds &= {"boolean"}
+    if not types or any(isinstance(value, _PYTHON_TYPES[one]) for one in kinds):
         return value
     return _coerced_text(value, {}) if "string" in types else _MISFIT
 
