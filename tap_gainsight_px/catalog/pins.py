@@ -25,6 +25,9 @@ MARK = "x-discovered-as"
 
 _ATTRIBUTE = "attribute"
 _SOME = ("anyOf", "oneOf", "allOf")
+# Loaders make narrow columns by them (a smallint), or refuse records; values need not keep to them.
+_BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
+_LENGTHS = frozenset({"minLength", "maxLength", "pattern", "enum", "const"})
 
 
 def schemas_given(catalog: Any) -> dict[str, dict[str, Any]]:
@@ -52,7 +55,8 @@ def _plain(field: Mapping[str, Any]) -> dict[str, Any]:
 
     Of several schemas loaders make a column for one, and cannot fill it with the values of another.
     """
-    made = {name: value for name, value in field.items() if name not in _SOME}
+    gone = _BOUNDS | _LENGTHS | {*_SOME}
+    made = {name: value for name, value in field.items() if name not in gone}
     some = [one for name in _SOME for one in field.get(name, ()) if isinstance(one, dict)]
     if some and "type" not in made:
         made |= _one_of([_plain(one) for one in some if _names(one) != ["null"]])

@@ -27,6 +27,7 @@ TIMES = {1: "1970-01-01T00:00:00.005000+00:00", 8: "2023-11-14T22:13:20.000000+0
 PINNED: dict[str, tuple[dict[str, Any], str, dict[int, Any]]] = {
     "whole or null": ({"anyOf": [INTEGER, NULL]}, "bigint", WHOLE),
     "whole, without null": (INTEGER, "bigint", WHOLE),
+    "a small whole number": ({**INTEGER, "minimum": 0, "maximum": 9}, "bigint", WHOLE),
     "whole, with the format of a text": ({**INTEGER, "format": "date-time"}, "bigint", WHOLE),
     "whole or text": ({"oneOf": [INTEGER, TEXT]}, "text", dict(enumerate(AS_TEXT))),
     "time or null": ({"anyOf": [NULL, TIME]}, "timestamp without time zone", TIMES),
