@@ -163,6 +163,11 @@ def _records(
             name = "customAttributes" if kind in MODELS else "attributes"
             record[name] = draw(_attribute_values(attributes))
         if event_names:
+            # See `test_a_field_that_px_makes_up_is_no_attribute`.
+            record = {
+                name if name in fields else f"made up {name}": value
+                for name, value in record.items()
+            }
             record["eventName"] = draw(st.sampled_from(event_names))
         # Users, accounts and listings change; an event has happened.
         fresh = is_event or not draw(st.booleans())

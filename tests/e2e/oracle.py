@@ -185,7 +185,7 @@ def could_be(sent: Any, fact: Json) -> bool:
         "array": (list,),
         "object": (dict,),
     }
-    fits = isinstance(sent, kinds[fact["type"]]) or bool(fact.get("free_form"))
+    fits = isinstance(sent, kinds[fact["type"]])
     if isinstance(sent, bool):
         return fits and fact["type"] == "boolean"
     if fact["type"] == "integer":
