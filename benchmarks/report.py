@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.sections import cpu, memory, pipe, profile, small_streams, startup, waiting
+from benchmarks.sections import (
+    cpu,
+    memory,
+    pipe,
+    profile,
+    saturation,
+    small_streams,
+    startup,
+    waiting,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -12,6 +21,7 @@ if TYPE_CHECKING:
 SECTIONS: dict[str, ModuleType] = {
     "cpu": cpu,
     "waiting": waiting,
+    "saturation": saturation,
     "small_streams": small_streams,
     "memory": memory,
     "startup": startup,

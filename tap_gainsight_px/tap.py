@@ -35,7 +35,7 @@ from tap_gainsight_px.output.message_writer import PageWriter, write_output
 from tap_gainsight_px.output.state import checked_state, read_bookmark
 from tap_gainsight_px.reading.ordered_pool import OrderedPool
 from tap_gainsight_px.reading.planner import Run, shared_paths
-from tap_gainsight_px.records.page import Slice
+from tap_gainsight_px.records.page import Slice, held_bytes
 from tap_gainsight_px.redaction import hide, hide_address
 from tap_gainsight_px.run_clock import RunClock
 from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings, what_is_set
@@ -54,6 +54,11 @@ if TYPE_CHECKING:
 # A target that does not read keeps the tap from writing, and so from ending. After a signal it
 # ends all the same: what was not written out is not in STATE either.
 _SECONDS_TO_END = 4.0
+
+# What windows that are read, or wait for their turn to be written, may take together, and one of
+# them as a rule (a part of 5,000 events): more of them than the account's limit can use.
+_MOST_BYTES_HELD = 128 * 1024**2
+_USUAL_BYTES = 4 * 1024**2
 
 
 class TapGainsightPx(Tap):
@@ -193,12 +198,16 @@ class TapGainsightPx(Tap):
 
     @cached_property
     def _transport(self) -> Transport:
-        settings = self._settings
-        rate_limit = RateLimit(
-            settings.requests_per_second, clock=time.monotonic, wait=self._cancellation.wait
-        )
         wait = self._cancellation.wait
-        return Transport(settings, rate_limit, wait, run_clock=self._run_clock)
+        return Transport(self._settings, self._rate_limit, wait, run_clock=self._run_clock)
+
+    @cached_property
+    def _rate_limit(self) -> RateLimit:
+        return RateLimit(
+            self._settings.requests_per_second,
+            clock=time.monotonic,
+            wait=self._cancellation.wait,
+        )
 
     @cached_property
     def _run_clock(self) -> RunClock:
@@ -211,10 +220,11 @@ class TapGainsightPx(Tap):
             self.logger.warning("api_url is http: the API key is sent unencrypted")
         pool = OrderedPool[Slice](
             settings.max_workers,
-            # About what the workers hold themselves: most windows are parts, made half full.
-            capacity=settings.max_workers * settings.window_max_records // 2,
-            weigh=lambda slice_: len(slice_.rows),
+            capacity=_MOST_BYTES_HELD,
+            weigh=lambda slice_: held_bytes(slice_.rows),
             check=self._cancellation.check,
+            is_busy=lambda: self._rate_limit.is_used_up,
+            expected=_USUAL_BYTES,
         )
         transport = self._transport
         return Run(

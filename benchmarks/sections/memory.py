@@ -63,8 +63,7 @@ def render(figures: dict[str, Any]) -> list[str]:
         *table(["program", *(f"{int(size):,} events" for size in sizes)], rows),
         "",
         (
-            "The tap holds at most about one and a half times `max_workers` times "
-            "`window_max_records` records, whatever the size of the sync: each worker a window, "
-            "and half as many waiting for their turn."
+            "Windows that are read, and those that wait for their turn to be written, take 128 MiB "
+            "at most, whatever the size of the sync and the number of workers."
         ),
     ]

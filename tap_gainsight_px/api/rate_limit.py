@@ -51,6 +51,7 @@ class RateLimit:
         self._wait = wait
         self._turn = threading.Lock()
         self._lock = threading.Lock()
+        self._asking = 0
         self._paused_until_ms = 0
         self._pause_seconds = _FIRST_PAUSE_SECONDS
         self._slowed_at_ms = -1
@@ -61,14 +62,25 @@ class RateLimit:
         """Requests a second that are granted at present."""
         return self._rate
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether more wait than the limit lets go in a fifth of a second."""
+        return self._asking > max(1, self.rate // 5)
+
     def acquire(self) -> int:
         """Wait until one more request may be sent; return the moment at which it is granted."""
-        # One waits for the next moment, the others for their turn: if all of them woke up for a
-        # moment that only one can have, that would cost a tenth of the CPU.
-        with self._turn:
-            while (delay_ms := self._try()) > 0:
-                self._wait(delay_ms / 1_000)
-            return self._now_ms()
+        with self._lock:
+            self._asking += 1
+        try:
+            # One waits for the next moment, the others for their turn: if all of them woke up for a
+            # moment that only one can have, that would cost a tenth of the CPU.
+            with self._turn:
+                while (delay_ms := self._try()) > 0:
+                    self._wait(delay_ms / 1_000)
+                return self._now_ms()
+        finally:
+            with self._lock:
+                self._asking -= 1
 
     def slow_down(self, granted_at: int, retry_after: float | None = None) -> None:
         """Halve the rate and pause all workers, because PX has refused a request with 429.

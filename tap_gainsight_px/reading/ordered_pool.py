@@ -11,9 +11,10 @@ and how one page leads to the next.
     consumed strictly left to right: one queue a stream, one after another
 
 Workers always begin the earliest job that is waiting, in whatever queue, so the consumer is served
-first and spare workers run ahead. They stop running ahead while `capacity` (in the unit of
-`weigh`) is held in finished results that nobody has taken yet; the job that the consumer is
-waiting for may always begin, so that cannot block for good.
+first and spare workers run ahead. They stop running ahead while the results that nobody has taken
+yet, and those to be expected of the jobs that run, weigh as much as `capacity`; or while another
+worker would be of no use. The job that the consumer is waiting for may always begin, so that cannot
+block for good.
 
 The first error of a queue ends the work that lies behind it in that queue; what lies before it is
 still done and handed out, and then the error is raised to the queue's consumer. It makes no
@@ -43,6 +44,9 @@ T = TypeVar("T")
 # How long the consumer sleeps before it looks again at `check`. A signal handler only sets a
 # flag, and on some systems a waiting main thread would not wake up for it.
 _LOOK_UP_SECONDS = 0.1
+
+# How much one more result changes what is expected of the next ones.
+_NEWS = 0.2
 
 
 @dataclass(frozen=True)
@@ -103,25 +107,35 @@ class OrderedPool(Generic[T]):
         capacity: int,
         weigh: Callable[[T], int],
         check: Callable[[], None],
+        is_busy: Callable[[], bool] = lambda: False,
+        expected: float = 0,
     ) -> None:
         """Set up without starting a thread; the first queue does that.
 
         Args:
             max_workers: Jobs run at once.
-            capacity: How much may be held in finished results before workers stop running ahead.
+            capacity: How much may be held in results before workers stop running ahead.
             weigh: What one result counts towards `capacity`.
             check: Called by the consumer every tenth of a second of waiting; may raise.
+            is_busy: Whether what the jobs share is used up, so that another one beside those that
+                run would only wait. Asked under the pool's lock.
+            expected: How much one result weighs, as long as none is there to tell.
         """
         self._max_workers = max_workers
         self._capacity = capacity
         self._weigh = weigh
         self._check = check
-        self._changed = threading.Condition()
+        self._is_busy = is_busy
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)  # the consumer waits for it
+        self._called = threading.Condition(lock)  # workers wait for it
         self._sources: list[_Source[T]] = []  # a heap: the source of the earliest job on top
         self._queues = 0
         self._threads = 0
         self._idle = 0
+        self._running = 0
         self._held = 0
+        self._expected = expected  # the weight of what a running job will bring
         self._awaited: _Source[T] | None = None
         self._failed_at: dict[int, tuple[int, ...]] = {}
         self._abandoned: set[int] = set()
@@ -141,8 +155,7 @@ class OrderedPool(Generic[T]):
             source = _Source[T]((self._queues, 0), iter(jobs))
             self._queues += 1
             heapq.heappush(self._sources, source)
-            self._changed.notify_all()
-            self._staff()
+            self._call_one()
         return self._consume(source)
 
     def close(self) -> None:
@@ -151,11 +164,22 @@ class OrderedPool(Generic[T]):
             self._closed = True
             self._sources.clear()
             self._changed.notify_all()
+            self._called.notify_all()
 
-    def _staff(self) -> None:
-        """Start one more thread if all are busy and there may be work for it."""
-        if self._threads >= self._max_workers or self._idle or self._closed:
+    def _call_one(self) -> None:
+        """Wake up one idle worker, or start one: there may be work for it.
+
+        If it finds some it calls the next one. To wake up all for what one of them gets would
+        cost more the more there are.
+        """
+        if self._idle:
+            self._called.notify()
+        elif self._closed or self._threads >= self._max_workers:
             return
+        elif self._may_begin() or not self._threads:
+            self._start_one()
+
+    def _start_one(self) -> None:
         name = f"worker-{self._threads + 1}"
         try:
             threading.Thread(target=self._work, name=name, daemon=True).start()
@@ -203,10 +227,11 @@ class OrderedPool(Generic[T]):
             while not self._closed:
                 slot = self._try_next_slot()
                 if slot is not None:
-                    self._staff()
+                    self._running += 1
+                    self._call_one()
                     return slot
                 self._idle += 1
-                self._changed.wait()
+                self._called.wait()
                 self._idle -= 1
             return None
 
@@ -217,7 +242,7 @@ class OrderedPool(Generic[T]):
             if queue in self._abandoned or source.key > self._failed_at.get(queue, source.key):
                 heapq.heappop(self._sources)
                 continue
-            if self._held >= self._capacity and not self._is_awaited(source):
+            if not self._may_begin() and not self._is_awaited(source):
                 return None
             slot = source.pull()
             if slot is None:
@@ -225,9 +250,13 @@ class OrderedPool(Generic[T]):
                 self._changed.notify_all()
                 continue
             heapq.heapreplace(self._sources, source)
-            self._changed.notify_all()
             return slot
         return None
+
+    def _may_begin(self) -> bool:
+        """Whether there is room for the result of one more job, and the job would be of use."""
+        weight = self._held + self._running * self._expected
+        return weight < self._capacity and not self._is_busy()
 
     def _is_awaited(self, source: _Source[T]) -> bool:
         """Whether the consumer waits for the next job of a source, and not for one that runs."""
@@ -235,16 +264,19 @@ class OrderedPool(Generic[T]):
 
     def _finish(self, slot: _Slot[T]) -> None:
         with self._changed:
+            self._running -= 1
             queue = slot.key[0]
             if slot.error is not None:
                 self._failed_at[queue] = min(slot.key, self._failed_at.get(queue, slot.key))
             elif isinstance(slot.outcome, _Source):
                 if not self._closed:
                     heapq.heappush(self._sources, slot.outcome)
-            elif queue in self._abandoned:
-                slot.outcome = None
             else:
-                self._held += slot.weight
+                self._expected += _NEWS * (slot.weight - self._expected)
+                if queue in self._abandoned:
+                    slot.outcome = None
+                else:
+                    self._held += slot.weight
             slot.done = True
             self._changed.notify_all()
 
@@ -267,7 +299,7 @@ class OrderedPool(Generic[T]):
                         nested.append(slot.outcome)
                     elif slot.done and slot.error is None:
                         self._held -= slot.weight
-            self._changed.notify_all()
+            self._call_one()
 
     def _results(self, nested: list[_Source[T]]) -> Iterator[T]:
         while nested:
@@ -290,13 +322,12 @@ class OrderedPool(Generic[T]):
             finally:
                 with self._changed:
                     self._held -= slot.weight
-                    self._changed.notify_all()
+                    self._call_one()
 
     def _await_first(self, source: _Source[T]) -> _Slot[T] | None:
         """Wait for the source's first slot to be done; None when it has no more."""
         with self._changed:
             self._awaited = source
-            self._changed.notify_all()
             try:
                 while True:
                     if source.started and source.started[0].done:
@@ -307,6 +338,8 @@ class OrderedPool(Generic[T]):
                     if self._closed:
                         message = "the pool was closed while results were awaited"
                         raise RuntimeError(message)
+                    # It may be awaited, or of use by now.
+                    self._call_one()
                     self._changed.wait(_LOOK_UP_SECONDS)
             finally:
                 self._awaited = None

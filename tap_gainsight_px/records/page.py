@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 # About what a page holds, so that a signal need not wait for a large window to be written.
 _RECORDS_PER_WRITE = 500
 
+# A date and a key beside each record; what an object takes for each character that shows it.
+_BYTES_BESIDE_A_RECORD = 200
+_BYTES_A_CHARACTER = 6
+_WEIGHED = 8
+
 LONGEST_KEY = 500
 """Most characters in the text of a key."""
 _MOST_KEY_BYTES = 1_300
@@ -169,3 +174,17 @@ def pieces(rows: Sequence[Row]) -> Iterator[bytes | dict[str, Any]]:
 def has_key(row: Row) -> bool:
     """Whether the key of a record is really that, and not a digest in place of a missing one."""
     return not (isinstance(row[1], tuple) and row[1][0] is None)
+
+
+def held_bytes(rows: Sequence[Row]) -> int:
+    """Return about how much memory rows take: of records that are objects, a few are looked at."""
+    if isinstance(rows, Lines):
+        size = sum(map(len, rows.texts))
+    else:
+        looked_at = rows[:: -(-len(rows) // _WEIGHED) or 1]
+        size = sum(
+            len(record) if isinstance(record, bytes) else _BYTES_A_CHARACTER * len(repr(record))
+            for _, _, record in looked_at
+        )
+        size = size * len(rows) // (len(looked_at) or 1)
+    return size + _BYTES_BESIDE_A_RECORD * len(rows)

@@ -38,6 +38,11 @@ def job(plan: Plan) -> Job:
     return lambda: More(map(job, plan))
 
 
+def after(event: threading.Event, result: int) -> Job:
+    """Make a job that waits for an event."""
+    return lambda: result if event.wait(10) else -1
+
+
 def flatten(plan: Plan) -> list[int]:
     """List the results of a plan from left to right."""
     return [plan] if isinstance(plan, int) else [one for inner in plan for one in flatten(inner)]
@@ -167,6 +172,84 @@ def test_look_ahead_stops_while_the_consumer_waits_for_a_slow_job() -> None:
     assert len(begun) <= 4
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+def test_what_running_jobs_will_bring_counts_too(*, is_known: bool) -> None:
+    """Else as many as there are workers would each bring as much as may be held."""
+    pool = OrderedPool[int](
+        8, capacity=59, weigh=lambda _: 20, check=lambda: None, expected=20 if is_known else 1
+    )
+    begun: list[int] = []
+    go_on = threading.Event()
+
+    def jobs() -> Iterator[Job]:
+        for number in range(1, 10):
+            begun.append(number)
+            yield after(go_on, number)
+
+    try:
+        if not is_known:  # the results so far tell
+            assert list(pool.queue(lambda: 0 for _ in range(50))) == [0] * 50
+        queue = pool.queue(jobs())
+        wait_until_idle(pool, 3, lambda: len(begun) > 3)
+        assert begun == [1, 2, 3]
+        go_on.set()
+        assert list(queue) == list(range(1, 10))
+    finally:
+        pool.close()
+
+
+def test_no_job_begins_that_would_only_wait() -> None:
+    """Where those that run use up what they share, another one costs memory and gains nothing."""
+    go_on = threading.Event()
+    begun: list[int] = []
+
+    def jobs() -> Iterator[Job]:
+        for number in range(20):
+            begun.append(number)
+            yield after(go_on, number)
+
+    pool = OrderedPool[int](
+        8,
+        capacity=100,
+        weigh=lambda _: 1,
+        check=lambda: None,
+        is_busy=lambda: len(begun) >= 3 and not go_on.is_set(),
+    )
+    try:
+        queue = pool.queue(jobs())
+        wait_until_idle(pool, 3, lambda: len(begun) > 3)
+        assert begun == [0, 1, 2]
+        assert pool._threads <= 4  # noqa: SLF001 - no thread is started for nothing either
+        go_on.set()
+        assert list(queue) == list(range(20))
+    finally:
+        pool.close()
+
+
+def test_workers_begin_again_when_there_is_use_for_them() -> None:
+    """Also while those that run do not end: whoever waits for results looks."""
+    ahead = threading.Event()
+    is_busy = True
+
+    def first() -> int:
+        nonlocal is_busy
+        wait_until_idle(pool, 1)
+        is_busy = False
+        return 1 if ahead.wait(10) else 0
+
+    def second() -> int:
+        ahead.set()
+        return 2
+
+    pool = OrderedPool[int](
+        2, capacity=100, weigh=lambda _: 1, check=lambda: None, is_busy=lambda: is_busy
+    )
+    try:
+        assert list(pool.queue([first, second])) == [1, 2]
+    finally:
+        pool.close()
+
+
 def test_the_awaited_job_begins_even_when_enough_is_held() -> None:
     """Results of later jobs must not lock out the earlier one that everybody waits for."""
     later_done = threading.Event()
@@ -226,7 +309,7 @@ def test_an_abandoned_queue_leaves_its_room_and_the_workers_to_the_next() -> Non
 
         return run
 
-    pool = OrderedPool[int](2, capacity=1, weigh=lambda result: result, check=lambda: None)
+    pool = OrderedPool[int](2, capacity=3, weigh=lambda result: result, check=lambda: None)
     try:
         queue = pool.queue(count(number) for number in range(1_000))
         assert list(islice(queue, 1)) == [0]
@@ -247,7 +330,7 @@ def test_a_job_that_ends_after_its_queue_was_abandoned_takes_no_room() -> None:
         abandoned.wait(10)
         return 9
 
-    pool = OrderedPool[int](2, capacity=9, weigh=lambda result: result, check=lambda: None)
+    pool = OrderedPool[int](2, capacity=10, weigh=lambda result: result, check=lambda: None)
     try:
         queue = pool.queue([lambda: 0, late])
         assert next(queue) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,6 +74,44 @@ def test_one_waits_and_the_others_queue_behind_it() -> None:
     second[0].join()
     assert waiting_too.is_set()
     assert clock.seconds >= 1_002.0
+
+
+def test_it_says_when_more_workers_would_only_wait() -> None:
+    """That is when more wait than go in a fifth of a second; who has gone, or gave up, is none."""
+    clock, asked, go_on = Clock(), threading.Event(), threading.Event()
+    ended: list[str] = []
+
+    def wait(_: float) -> None:
+        asked.set()
+        go_on.wait(10)
+        message = "enough"
+        raise InterruptedError(message)
+
+    def ask() -> None:
+        with pytest.raises(InterruptedError):
+            rate_limit.acquire()
+        ended.append("well")
+
+    rate_limit = RateLimit(11, clock=clock, wait=wait)
+    for _ in range(2):  # as many as go at once
+        rate_limit.acquire()
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    used_up = []
+    for number, thread in enumerate(threads, 1):
+        used_up.append(rate_limit.is_used_up)
+        thread.start()
+        assert asked.wait(10)
+        for _ in range(1_000):
+            if rate_limit._asking == number:  # noqa: SLF001
+                break
+            go_on.wait(0.01)
+    used_up.append(rate_limit.is_used_up)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert used_up == [False, False, False, True]
+    assert ended == ["well"] * 3
+    assert not rate_limit.is_used_up
 
 
 def test_a_burst_is_spread_over_its_second() -> None:
