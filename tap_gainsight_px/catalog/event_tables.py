@@ -127,7 +127,8 @@ class EventColumns:
             fields: The properties of the stream's schema, which no new column may equal.
         """
         self._columns = dict(columns)
-        self._fields = frozenset(fields) - frozenset(columns.values())
+        self._own = frozenset(columns.values())
+        self._fields = frozenset(fields) - self._own
         self._hidden: frozenset[str] = frozenset()
         self._seen: dict[str, frozenset[str]] = {}
         self._to_come: dict[str, str] = {}
@@ -147,6 +148,12 @@ class EventColumns:
 
     def lift(self, record: dict[str, Any]) -> None:
         """Put copies of an event's attributes into their columns, in place."""
+        hidden_columns = {self._columns.get(name) for name in self._hidden}
+        for taken in self._own.intersection(record):
+            # A field that PX has made up since: it is no attribute, and not lost.
+            value = record.pop(taken)
+            if taken not in hidden_columns:
+                record[taken + _FIELD_SUFFIX] = value
         attributes = record.get(ATTRIBUTES)
         if not isinstance(attributes, dict):
             return
@@ -157,8 +164,6 @@ class EventColumns:
             if column is None:
                 self.note(name, word_of_value(value))
                 continue
-            if column in record:  # a field that PX has made up since; it is not lost
-                record[column + _FIELD_SUFFIX] = record[column]
             record[column] = value
 
     @property
