@@ -8,11 +8,17 @@ ten times a second.
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 from tap_gainsight_px.errors import StoppedError
 
 _LOOK_UP_SECONDS = 0.1
+
+# A target that does not read keeps the tap from writing, and so from ending. After a signal it
+# ends all the same: what was not written out is not in STATE either.
+_SECONDS_TO_END = 4.0
 
 
 class Cancellation:
@@ -21,11 +27,28 @@ class Cancellation:
     def __init__(self) -> None:
         """Start not set."""
         self._reason: tuple[str, int] | None = None
+        self._is_interrupted = False
 
     def __call__(self, message: str, exit_code: int = 1) -> None:
         """Ask everything to end. Safe in a signal handler; the first reason stays."""
         if self._reason is None:
             self._reason = message, exit_code
+
+    def by_signal(self, signum: int) -> None:
+        """End in good order after a signal, with exit code 128 + its number; a second one ends now.
+
+        To be called in a signal handler. It starts no thread either (nor `threading.Timer`), for
+        that takes a lock.
+        """
+        exit_code = 128 + signum
+        if self._is_interrupted:
+            os._exit(exit_code)
+        self._is_interrupted = True
+        if hasattr(signal, "setitimer"):  # Windows has none
+            signal.signal(signal.SIGALRM, lambda *_: os._exit(exit_code))
+            signal.setitimer(signal.ITIMER_REAL, _SECONDS_TO_END)
+        name = signal.Signals(signum).name
+        self(f"stopped by {name}; run again with the last STATE to continue", exit_code)
 
     @property
     def is_set(self) -> bool:

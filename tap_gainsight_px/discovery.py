@@ -126,10 +126,8 @@ def _with_custom_attributes(
     """Return the schema of users or accounts, with a property for each custom attribute."""
     given = properties_of(properties_of(known.given).get(CUSTOM_ATTRIBUTES, {}))
     schema = pins.with_pins(schema, _without_properties_of(CUSTOM_ATTRIBUTES, known.given))
-    if (
-        declared_type(schema["properties"][CUSTOM_ATTRIBUTES]) != "object"
-    ):  # pinned as something else
-        return Discovered(schema, schema)
+    if declared_type(schema["properties"][CUSTOM_ATTRIBUTES]) != "object":
+        return Discovered(schema, schema)  # pinned as something else
     said = _said_by_px(spec, run, _attributes)
     typed = typed_fields(known.announced.types, said, given)
     if known.flattening is not None:

@@ -189,31 +189,6 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
 ).to_dict()
 
 
-# Settings of the SDK that are objects with named parts. In `stream_maps` null has a meaning.
-_OBJECTS = ("batch_config", "faker_config")
-
-
-def what_is_set(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration without what is null, which means "not set".
-
-    An object of which no part is set is not set either: Meltano always passes it, with nulls.
-    """
-    parts = {name: _without_nulls(config[name]) for name in _OBJECTS if name in config}
-    is_unset = {name for name, value in parts.items() if value in (None, {})}
-    return {
-        name: parts.get(name, value)
-        for name, value in config.items()
-        if value is not None and name not in is_unset
-    }
-
-
-def _without_nulls(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    parts = {name: _without_nulls(part) for name, part in value.items()}
-    return {name: part for name, part in parts.items() if part not in (None, {})}
-
-
 @dataclass(frozen=True)
 class Settings:
     """The settings of one run, with all defaults filled in. Times in epoch milliseconds."""

@@ -136,23 +136,14 @@ def _refusals() -> Iterator[None]:
 
 
 def _with_types(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema whose fields say their types themselves, not by `anyOf` or `oneOf`.
+    """Return a schema in which each object says that it is one, else flattening passes it over.
 
-    Flattening looks at the first of several schemas only, and leaves out what is no text, list or
-    object there.
+    A field of any type has an empty schema: it becomes JSON text.
     """
     fields = {name: _with_types(one) for name, one in schema.get("properties", {}).items()}
-    typed = {**schema, "properties": fields} if fields else schema
-    if "type" in schema or fields:
-        return {"type": ["object", "null"], **typed}
-    some = [one for key in ("anyOf", "oneOf") for one in schema.get(key, [])]
-    types = [one["type"] for one in some if "type" in one]
-    if len(types) < max(len(some), 1):
-        return {}  # anything, which becomes JSON text
-    flat = [name for one in types for name in ([one] if isinstance(one, str) else one)]
-    formats = {one.get("format") for one in some if one["type"] != "null"}
-    kept = {"format": formats.pop()} if len(formats) == 1 and formats != {None} else {}
-    return {"type": list(dict.fromkeys(flat)), **kept}
+    if fields:
+        return {"type": ["object", "null"], **schema, "properties": fields}
+    return schema if "type" in schema else {}
 
 
 def definition_errors(stream_maps: Mapping[str, Any]) -> Iterator[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import time
 from functools import cached_property
@@ -33,12 +31,10 @@ from tap_gainsight_px.given.values import understand
 from tap_gainsight_px.output.announced import read_announced
 from tap_gainsight_px.output.message_writer import PageWriter, write_output
 from tap_gainsight_px.output.state import checked_state, read_bookmark
-from tap_gainsight_px.reading.ordered_pool import OrderedPool
-from tap_gainsight_px.reading.planner import Run, shared_paths
-from tap_gainsight_px.records.page import Slice, held_bytes
+from tap_gainsight_px.reading.planner import Run, shared_paths, slice_pool
 from tap_gainsight_px.redaction import hide, hide_address
 from tap_gainsight_px.run_clock import RunClock
-from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings, what_is_set
+from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings
 from tap_gainsight_px.stream import PxStream
 from tap_gainsight_px.stream_maps import check_maps, make_mapper
 
@@ -50,15 +46,6 @@ if TYPE_CHECKING:
 
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.check.report import Report
-
-# A target that does not read keeps the tap from writing, and so from ending. After a signal it
-# ends all the same: what was not written out is not in STATE either.
-_SECONDS_TO_END = 4.0
-
-# What windows that are read, or wait for their turn to be written, may take together, and one of
-# them as a rule (a part of 5,000 events): more of them than the account's limit can use.
-_MOST_BYTES_HELD = 128 * 1024**2
-_USUAL_BYTES = 4 * 1024**2
 
 
 class TapGainsightPx(Tap):
@@ -81,7 +68,6 @@ class TapGainsightPx(Tap):
             StateError: The STATE is wrong.
         """
         self._cancellation = Cancellation()
-        self._is_interrupted = False
         self._clock = clock
         self._given_schemas: dict[str, dict[str, Any]] = {}
         self._from_environment: dict[str, Any] = {}
@@ -108,7 +94,7 @@ class TapGainsightPx(Tap):
         Without `raise_errors` (discovery) a missing API key is no error.
         """
         self.append_builtin_config(self.config_jsonschema)
-        self._config = what_is_set(understand(self._config, self.config_jsonschema))
+        self._config = understand(self._config, self.config_jsonschema)
         hide(str(self._config.get("api_key", "")).strip())
         hide_address(str(self._config.get("api_url", "")))
         found = find_errors(
@@ -218,19 +204,11 @@ class TapGainsightPx(Tap):
         settings = self._settings
         if settings.sends_key_in_the_clear:
             self.logger.warning("api_url is http: the API key is sent unencrypted")
-        pool = OrderedPool[Slice](
-            settings.max_workers,
-            capacity=_MOST_BYTES_HELD,
-            weigh=lambda slice_: held_bytes(slice_.rows),
-            check=self._cancellation.check,
-            is_busy=lambda: self._rate_limit.is_used_up,
-            expected=_USUAL_BYTES,
-        )
         transport = self._transport
         return Run(
             settings,
             SharedAnswers(transport.get, shared_paths(self._specs)),
-            pool,
+            slice_pool(settings, self._cancellation, lambda: self._rate_limit.is_used_up),
             self._cancellation,
             self._specs,
             self._run_clock,
@@ -393,19 +371,5 @@ class TapGainsightPx(Tap):
         tap.finish()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """End in good order: no new request, STATE of what was written out, exit code not 0.
-
-        It runs inside whatever the main thread was doing, which may hold any lock: so it takes
-        none, not even that with which a thread (and `threading.Timer`) is started.
-        """
-        exit_code = 128 + signum
-        if self._is_interrupted:
-            os._exit(exit_code)
-        self._is_interrupted = True
-        if hasattr(signal, "setitimer"):  # Windows has none
-            signal.signal(signal.SIGALRM, lambda *_: os._exit(exit_code))
-            signal.setitimer(signal.ITIMER_REAL, _SECONDS_TO_END)
-        name = signal.Signals(signum).name
-        self._cancellation(
-            f"stopped by {name}; run again with the last STATE to continue", exit_code
-        )
+        """End in good order: no new request, STATE of what was written out, exit code not 0."""
+        self._cancellation.by_signal(signum)

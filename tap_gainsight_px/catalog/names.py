@@ -34,7 +34,8 @@ MOST_COLUMNS = 400
 """Most columns made of attributes in one table. Postgres has room for 1,600, but a row has to fit
 into 8,160 bytes, of which a long value takes 18."""
 
-_LOADERS_OWN = "_sdc_"
+LOADERS_OWN = "_sdc_"
+"""How the names begin that loaders give to columns of their own."""
 # Columns that every table of Postgres has already.
 _SYSTEM_COLUMNS = {"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"}
 _REFUSED = re.compile(r'[%"\x00-\x1f\x7f\ud800-\udfff]|(?<![:\w\\]):(?=\w)')
@@ -54,7 +55,7 @@ def folded(name: str) -> frozenset[str]:
 
 def is_taken_by_loaders(name: str) -> bool:
     """Whether the name begins like the columns that loaders add."""
-    return any(one.startswith(_LOADERS_OWN) for one in folded(name))
+    return any(one.startswith(LOADERS_OWN) for one in folded(name))
 
 
 def is_storable(name: str) -> bool:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.singerlib import Catalog
 from singer_sdk.singerlib.catalog import MetadataMapping
 
 from tap_gainsight_px.catalog.types import type_of
@@ -30,24 +29,15 @@ _BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum
 _LENGTHS = frozenset({"minLength", "maxLength", "pattern", "enum", "const"})
 
 
-def schemas_given(catalog: Any) -> dict[str, dict[str, Any]]:
+def schemas_given(catalog: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the schemas of a catalog by stream, with the marks that the SDK's classes drop.
 
     Each type in them is said in the one way that loaders agree on (`_plain`).
 
     Args:
-        catalog: As it was read from JSON; an object of the SDK has lost its marks. None is empty.
+        catalog: As `given.catalog` leaves it.
     """
-    if isinstance(catalog, Catalog):
-        return {name: _plain(entry.schema.to_dict()) for name, entry in catalog.items()}
-    entries = catalog.get("streams") if isinstance(catalog, dict) else None
-    return {
-        entry["tap_stream_id"]: _plain(entry["schema"])
-        for entry in (entries if isinstance(entries, list) else ())
-        if isinstance(entry, dict)
-        and "tap_stream_id" in entry
-        and isinstance(entry.get("schema"), dict)
-    }
+    return {entry["tap_stream_id"]: _plain(entry["schema"]) for entry in catalog["streams"]}
 
 
 def _plain(field: Mapping[str, Any]) -> dict[str, Any]:

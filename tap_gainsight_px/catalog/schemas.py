@@ -58,11 +58,8 @@ def declared_types(field: Mapping[str, Any]) -> frozenset[str]:
     """Return the JSON types that a field may have, null aside; none where it may have any.
 
     Args:
-        field: JSON Schema of one field, which may be an `anyOf` or `oneOf` of several.
+        field: JSON Schema of one field, whose types stand in `type` (see `pins`).
     """
-    several = [*field.get("anyOf", ()), *field.get("oneOf", ())]
-    if several:
-        return frozenset().union(*(declared_types(one) for one in several))
     declared = field.get("type", ())
     return frozenset([declared] if isinstance(declared, str) else declared) - {"null"}
 

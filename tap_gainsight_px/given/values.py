@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _YES = {"true", "t", "yes", "y", "on", "1"}
 _NO = {"false", "f", "no", "n", "off", "0"}
 
+# Settings of the SDK that are objects with named parts. In `stream_maps` null has a meaning.
+_OBJECTS = {"batch_config", "faker_config"}
+
 # With an exponent of two digits at most: 1e999999999 would fill the memory with zeros.
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{0,18})?([eE]\+?\d{1,2})?")
 
@@ -26,7 +29,8 @@ def understand(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str
     """Return a configuration with each value of the type of its setting, where it can be so read.
 
     A setting that is null, or an empty text, is one that is not set; but an empty `api_key` stays
-    one, for that is a mistake.
+    one, for that is a mistake. Nor is an object set of which no part is: Meltano always passes it,
+    with nulls.
 
     Args:
         config: The configuration as given.
@@ -35,11 +39,20 @@ def understand(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str
     fields = schema["properties"]
     required = schema.get("required", [])
     read = {name: as_declared(value, fields.get(name, {})) for name, value in config.items()}
+    read |= {name: _set_parts(read[name]) for name in _OBJECTS & read.keys()}
     return {
         name: value
         for name, value in read.items()
         if value is not None and (value != "" or name in required or name not in fields)
     }
+
+
+def _set_parts(value: Any) -> Any:
+    """Return what is set of an object; None where nothing is."""
+    if not isinstance(value, dict):
+        return value
+    parts = {name: _set_parts(part) for name, part in value.items()}
+    return {name: part for name, part in parts.items() if part is not None} or None
 
 
 def as_declared(value: Any, field: Mapping[str, Any]) -> Any:

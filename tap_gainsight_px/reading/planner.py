@@ -12,12 +12,13 @@ from tap_gainsight_px.reading.child_reader import ChildReader
 from tap_gainsight_px.reading.completeness import READINGS, other_page_size
 from tap_gainsight_px.reading.entity_reader import EntityReader
 from tap_gainsight_px.reading.full_reader import FullReader
-from tap_gainsight_px.reading.ordered_pool import More
+from tap_gainsight_px.reading.ordered_pool import More, OrderedPool
 from tap_gainsight_px.reading.page_source import PageSource
 from tap_gainsight_px.reading.parent_ids import ParentIds
 from tap_gainsight_px.reading.window_reader import WindowReader
 from tap_gainsight_px.reading.windows import Window, incremental_windows
 from tap_gainsight_px.records.decoder import PageDecoder
+from tap_gainsight_px.records.page import held_bytes
 from tap_gainsight_px.timestamps import DAY, EARLIEST, floor_second, to_iso, to_iso_seconds
 
 if TYPE_CHECKING:
@@ -29,13 +30,17 @@ if TYPE_CHECKING:
     from tap_gainsight_px.catalog.spec import Parent, StreamSpec, TimeRange
     from tap_gainsight_px.errors import TapError
     from tap_gainsight_px.output.state import StreamState
-    from tap_gainsight_px.reading.ordered_pool import OrderedPool
     from tap_gainsight_px.reading.progress import StreamProgress
     from tap_gainsight_px.records.page import Slice
     from tap_gainsight_px.run_clock import RunClock
     from tap_gainsight_px.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+# What windows that are read, or wait for their turn to be written, may take together, and one of
+# them as a rule (a part of 5,000 events): more of them than the account's limit can use.
+_MOST_BYTES_HELD = 128 * 1024**2
+_USUAL_BYTES = 4 * 1024**2
 
 Job: TypeAlias = "Callable[[], Slice | More[Slice]]"
 
@@ -66,6 +71,26 @@ class Run:
     """What knows the ids of a parent stream, by its name and the field that holds them."""
     progress: dict[str, StreamProgress] = field(default_factory=dict)
     """The streams that are being read (ahead, too), by name, until each has been written out."""
+
+
+def slice_pool(
+    settings: Settings, cancellation: Cancellation, is_limit_used_up: Callable[[], bool]
+) -> OrderedPool[Slice]:
+    """Return what reads windows side by side, bounded by the memory that they take.
+
+    Args:
+        settings: How many may be read at once.
+        cancellation: Ends the wait for a window.
+        is_limit_used_up: Whether one more window would only wait for the account's limit.
+    """
+    return OrderedPool(
+        settings.max_workers,
+        capacity=_MOST_BYTES_HELD,
+        weigh=lambda slice_: held_bytes(slice_.rows),
+        check=cancellation.check,
+        is_busy=is_limit_used_up,
+        expected=_USUAL_BYTES,
+    )
 
 
 def for_a_sample(run: Run) -> Run:

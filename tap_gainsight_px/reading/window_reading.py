@@ -236,7 +236,7 @@ class WindowReading:
         if ledger.has_doubled and request.is_settled:
             self._tell_conflicts()
         if spec.event_name is not None and not isinstance(rows, Lines):
-            rows = [row for row in rows if row[2] != OTHER_EVENT]
+            rows = [row for row in rows if row[2] is not OTHER_EVENT]
         window = request.window
         return Slice(
             rows=rows,

@@ -11,39 +11,27 @@ Neither may stop a sync halfway or block a loader, and neither may disappear:
   drop what has no column; or it is left out, if the user says so;
 - an object or list that is null is left out: a loader would store it as JSON `null`.
 
-Deselected fields go before any of this is seen, and so leave nothing in `_unexpected`.
+What is deselected is dropped from the record and from `_unexpected` alike.
 """
 
 from __future__ import annotations
 
-import json
-from datetime import date, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
+from tap_gainsight_px.catalog.names import LOADERS_OWN
 from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type, declared_types
-from tap_gainsight_px.records.json_text import is_double, json_text, read_decimal
+from tap_gainsight_px.records.conversion import MISFIT, converted, is_zero
+from tap_gainsight_px.records.json_text import is_double
 from tap_gainsight_px.records.oddities import Oddity
 from tap_gainsight_px.records.selection import Deselected
-from tap_gainsight_px.timestamps import text_to_iso, to_iso
+from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from tap_gainsight_px.records.oddities import Oddities
     from tap_gainsight_px.records.selection import FieldPath
-
-_MISFIT = object()
-_MOST_DIGITS = 1_000
-
-LOADER_PREFIX = "_sdc_"
-"""How the names begin that loaders give to columns of their own."""
-
-LEAST_INTEGER = -(2**63)
-"""No database column for integers holds a smaller one."""
-GREATEST_INTEGER = 2**63 - 1
-"""Nor a greater one."""
 
 
 class Coercion:
@@ -88,7 +76,7 @@ class Coercion:
         from_px = record.pop(UNEXPECTED, None)
         if from_px is not None:
             unexpected[(UNEXPECTED,)] = from_px
-        if self._replication_key is not None and _is_zero(record.get(self._replication_key)):
+        if self._replication_key is not None and is_zero(record.get(self._replication_key)):
             record[self._replication_key] = to_iso(0)
         _coerce_fields(record, self._fields, (), unexpected)
         for path in self._number_columns:
@@ -125,7 +113,7 @@ class Coercion:
         self, record: dict[str, Any], undeclared: dict[str, Any], unexpected: dict[FieldPath, Any]
     ) -> None:
         for name in undeclared:
-            if self._drop_unknown or name.startswith(LOADER_PREFIX):
+            if self._drop_unknown or name.startswith(LOADERS_OWN):
                 del record[name]
         found: dict[FieldPath, Any] = {
             (name,): value for name, value in undeclared.items() if value is not None
@@ -202,7 +190,7 @@ def _coerce_fields(
             continue
         here = (*path, name)
         coerced = _coerced(value, field, here, unexpected)
-        if coerced is _MISFIT:
+        if coerced is MISFIT:
             unexpected[here] = value
             record[name] = None
         elif coerced is not value:
@@ -212,28 +200,16 @@ def _coerce_fields(
 def _coerced(
     value: Any, field: Mapping[str, Any], path: FieldPath, unexpected: dict[FieldPath, Any]
 ) -> Any:
-    """Return the value as one of the declared type, or `_MISFIT`."""
-    if field.get("format") == "date-time":
-        return _coerced_time(value)
+    """Return the value as one of the declared type, or `MISFIT`."""
     kind = declared_type(field)
-    if kind == "object" and isinstance(value, dict):
-        _coerce_fields(value, field.get("properties", {}), path, unexpected)
-    elif kind == "array":
+    if kind == "array":
         return _coerced_list(value, field.get("items", {}), path, unexpected)
-    elif coerce := _COERCIONS.get(kind):
-        return coerce(value, field)
-    elif not kind:
-        return _of_several_types(value, declared_types(field))
-    return _MISFIT if kind == "object" and not isinstance(value, dict) else value
-
-
-def _of_several_types(value: Any, types: frozenset[str]) -> Any:
-    kinds = types & {*_PYTHON_TYPES}
-    if isinstance(value, bool):  # for Python, a number
-        kinds &= {"boolean"}
-    if not types or any(isinstance(value, _PYTHON_TYPES[one]) for one in kinds):
-        return value
-    return _coerced_text(value, {}) if "string" in types else _MISFIT
+    if kind != "object":
+        return converted(value, field)
+    if not isinstance(value, dict):
+        return MISFIT
+    _coerce_fields(value, field.get("properties", {}), path, unexpected)
+    return value
 
 
 def _coerced_list(
@@ -244,107 +220,7 @@ def _coerced_list(
         one if one is None else _coerced(one, items, (*path, str(number)), unexpected)
         for number, one in enumerate(values)
     ]
-    if any(one is _MISFIT for one in coerced):
-        return _MISFIT
+    if any(one is MISFIT for one in coerced):
+        return MISFIT
     same = values is value and all(one is other for one, other in zip(coerced, values, strict=True))
     return value if same else coerced
-
-
-def _coerced_time(value: Any) -> Any:
-    """Return a time as RFC 3339 text, None for one that is not set, or `_MISFIT`."""
-    if _is_zero(value) or (isinstance(value, str) and value.strip() in {"", "0"}):
-        return None
-    try:
-        if isinstance(value, str):
-            return text_to_iso(value)
-        moment = whole_number(value)
-        return _MISFIT if moment is None else to_iso(moment)
-    except ValueError:
-        return _MISFIT
-
-
-def _is_zero(value: Any) -> bool:
-    return whole_number(value) == 0
-
-
-def _coerced_text(value: Any, field: Mapping[str, Any]) -> Any:
-    text = value if isinstance(value, str) else _json_text(value)
-    read = _FORMATS.get(field.get("format", ""))
-    try:
-        return text if read is None or read(text) is not None else _MISFIT
-    except ValueError:
-        return _MISFIT
-
-
-# Columns of these types take nothing else; a user may ask for one in the catalog.
-_FORMATS: dict[str, Callable[[str], object]] = {
-    "date": date.fromisoformat,
-    "time": time.fromisoformat,
-    "uuid": UUID,
-}
-
-
-def whole_number(value: Any) -> int | None:
-    """Return a number without a fraction as an integer, None for anything else.
-
-    One of thousands of digits counts as anything else: a few bytes of JSON can name it, and
-    writing it out would take minutes.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        return None
-    if isinstance(value, int):
-        return value
-    if not value.is_finite() or value.adjusted() > _MOST_DIGITS or value != int(value):
-        return None
-    return int(value)
-
-
-def _coerced_number(value: Any, field: Mapping[str, Any]) -> Any:
-    number = _from_digits(value) if isinstance(value, str) else value
-    if isinstance(number, bool) or not isinstance(number, (int, Decimal)):
-        return _MISFIT
-    if isinstance(read_decimal(str(number)), str):
-        return _MISFIT  # too large, or no finite number
-    if declared_type(field) != "integer":
-        return number
-    whole = whole_number(number)
-    fits = whole is not None and LEAST_INTEGER <= whole <= GREATEST_INTEGER
-    return whole if fits else _MISFIT
-
-
-def _from_digits(text: str) -> Any:
-    """Read a number from text that is written the way JSON would write it."""
-    try:
-        value = json.loads(text, parse_float=read_decimal, parse_constant=lambda _: _MISFIT)
-    except (RecursionError, ValueError):
-        return _MISFIT
-    return value if str(value) == text else _MISFIT
-
-
-def _coerced_boolean(value: Any, _: Mapping[str, Any]) -> Any:
-    if isinstance(value, bool):
-        return value
-    return {"true": True, "false": False}.get(str(value).lower(), _MISFIT)
-
-
-def _json_text(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    return json_text(value)
-
-
-_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
-    "array": (list,),
-    "boolean": (bool,),
-    "integer": (int,),
-    "number": (int, Decimal),
-    "object": (dict,),
-    "string": (str,),
-}
-
-_COERCIONS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
-    "string": _coerced_text,
-    "integer": _coerced_number,
-    "number": _coerced_number,
-    "boolean": _coerced_boolean,
-}

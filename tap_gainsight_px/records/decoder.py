@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.catalog.spec import ALL_FIELDS
 from tap_gainsight_px.errors import TooLargeError
-from tap_gainsight_px.records.coercion import Coercion, whole_number
+from tap_gainsight_px.records.coercion import Coercion
+from tap_gainsight_px.records.conversion import whole_number
 from tap_gainsight_px.records.json_text import parse_json
 from tap_gainsight_px.records.oddities import Oddities, Oddity
 from tap_gainsight_px.records.page import (

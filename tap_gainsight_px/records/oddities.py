@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-
 # Of each kind. A stream may have thousands of names, and a log line each helps nobody.
 _MOST_NAMES = 20
 
@@ -48,7 +47,7 @@ class Oddities:
         """Count records that had to be decoded one by one, by the reason."""
         with self._lock:
             for reason, records in reasons.items():
-                if reason in self._slow or len(self._slow) < _MOST_NAMES:
+                if records and (reason in self._slow or len(self._slow) < _MOST_NAMES):
                     self._slow[reason] += records
 
     def add(self, oddity: Oddity, names: Iterable[str], records: int = 1) -> None:

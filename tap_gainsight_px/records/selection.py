@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tap_gainsight_px.records.json_text import json_text, parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 FieldPath: TypeAlias = "tuple[str, ...]"
 """Names of fields from the record inwards; lists have no step of their own."""
@@ -38,18 +38,10 @@ class Deselected:
                 node[path[-1]] = None
 
     @classmethod
-    def from_mask(
-        cls, mask: Mapping[tuple[str, ...], bool], keep: Iterable[str] = ()
-    ) -> Deselected:
-        """Read a selection mask of the Singer SDK.
-
-        Args:
-            mask: Whether each breadcrumb is selected.
-            keep: Fields of the record that leave the tap in any case, such as its keys.
-        """
-        kept = {(name,) for name in keep}
+    def from_mask(cls, mask: Mapping[tuple[str, ...], bool]) -> Deselected:
+        """Read a selection mask of the Singer SDK: whether each breadcrumb is selected."""
         deselected = {_path(breadcrumb) for breadcrumb, selected in mask.items() if not selected}
-        return cls(frozenset(deselected - kept - {()}))
+        return cls(frozenset(deselected - {()}))
 
     def __bool__(self) -> bool:
         """Whether there is anything to drop."""

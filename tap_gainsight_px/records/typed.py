@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from tap_gainsight_px.catalog.names import LOADERS_OWN
 from tap_gainsight_px.catalog.schemas import UNEXPECTED
-from tap_gainsight_px.records.coercion import LOADER_PREFIX
 from tap_gainsight_px.records.oddities import Oddity
 from tap_gainsight_px.records.selection import Deselected
 from tap_gainsight_px.records.typed_columns import add_columns
 from tap_gainsight_px.records.typed_fields import (
+    NULL,
     RAW,
     FieldTypes,
     Fix,
@@ -164,7 +165,7 @@ class RecordType:
         record.fixes += [
             leave_out(attribute)
             for name, attribute in attributes.items()
-            if self._format.drop_unknown or name not in wanted or name.startswith(LOADER_PREFIX)
+            if self._format.drop_unknown or name not in wanted or name.startswith(LOADERS_OWN)
         ]
 
     def decode(self, body: bytes) -> Any:
@@ -268,4 +269,4 @@ def _without_nulls(values: list[Any]) -> list[Any]:
     """Return values with `UNSET` in place of null."""
     if b"\nnull" not in b"\n".join([b"", *(value for value in values if value is not UNSET)]):
         return values
-    return [UNSET if value is UNSET or bytes(value) == b"null" else value for value in values]
+    return [UNSET if value is UNSET or bytes(value) == NULL else value for value in values]

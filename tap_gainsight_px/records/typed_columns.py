@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from tap_gainsight_px.catalog.event_tables import ATTRIBUTES
 from tap_gainsight_px.records.selection import Deselected
-from tap_gainsight_px.records.typed_fields import RAW, declared_fields
+from tap_gainsight_px.records.typed_fields import NULL, RAW, declared_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,7 +63,7 @@ def add_columns(
         unfit: set[int] = set()
         found, owners = [], []
         for place, attributes in enumerate(map(source, records)):
-            if attributes is UNSET or bytes(attributes) == b"null":
+            if attributes is UNSET or bytes(attributes) == NULL:
                 continue
             try:
                 found.append(decode(attributes))

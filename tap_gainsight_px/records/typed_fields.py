@@ -16,11 +16,8 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from tap_gainsight_px.catalog.schemas import declared_type, declared_types
-from tap_gainsight_px.records.coercion import (
-    GREATEST_INTEGER,
-    LEAST_INTEGER,
-    is_left_out_if_null,
-)
+from tap_gainsight_px.records.coercion import is_left_out_if_null
+from tap_gainsight_px.records.conversion import GREATEST_INTEGER, LEAST_INTEGER
 from tap_gainsight_px.records.json_text import is_double, read_decimal
 from tap_gainsight_px.timestamps import to_iso
 
@@ -37,7 +34,8 @@ _OTHER_KINDS = {
     "number": re.compile(rb"\n[^-0-9n]|[eE]|[^\n]{250}"),
     "number column": re.compile(rb"\n[^-0-9n]|[eE]|[0-9.]{16}"),
 }
-_NULL = b"null"
+NULL = b"null"
+"""A raw value that is none."""
 
 # Numbers are not among them: a float would cost them digits.
 _PYTHON_TYPES: dict[str, Any] = {
@@ -236,7 +234,7 @@ def check_raw(attribute: str, kind: str, *, leaves_out_null: bool) -> Fix:
         together = b"\n".join([b"", *found])
         if leaves_out_null and b"\nnull" in together:
             for record, value in zip(records, values, strict=True):
-                if value is not UNSET and bytes(value) == _NULL:
+                if value is not UNSET and bytes(value) == NULL:
                     setattr(record, attribute, UNSET)
         if (is_other is None or not is_other(together)) and _is_utf8(together):
             return set()

@@ -138,6 +138,12 @@ class Digits(float):
         return self.text
 
 
+def custom_events() -> tuple[StreamSpec, dict[str, Any]]:
+    """Return a stream and its schema."""
+    spec = next(spec for spec in FAST if spec.name == "custom_events")
+    return spec, with_unexpected(load_schema(spec.name))
+
+
 def meaning(page: Page) -> list[Any]:
     """Return the records of a page as JSON means them, every number with its digits."""
     texts = [
@@ -237,6 +243,15 @@ def test_a_page_as_documented_takes_the_fast_way(spec: StreamSpec) -> None:
     assert [type(record) for _, _, record in page.rows] == [bytes, bytes]
 
 
+def ways_of(record: bytes) -> list[type]:
+    """Decode an ordinary record and one more; return how each left, once nothing of it is lost."""
+    spec, schema = custom_events()
+    body = b'{"totalHits": 2, "customEvents": [{"eventId": "0"}, ' + record + b"]}"
+    page = PageDecoder(spec, schema, message_format=MessageFormat(spec.name))(body)
+    assert meaning(page) == meaning(PageDecoder(spec, schema)(body))
+    return [type(one) for _, _, one in page.rows]
+
+
 ODD = {
     "an undeclared field": b'{"eventId": "1", "undeclared": 1}',
     "a value of another type": b'{"eventId": "1", "userType": 5}',
@@ -250,12 +265,7 @@ ODD = {
 @pytest.mark.parametrize("record", ODD.values(), ids=ODD)
 def test_an_odd_record_takes_the_slow_way_alone_and_loses_nothing(record: bytes) -> None:
     """It is slower, and that is all; the others of its page are as fast as ever."""
-    spec = next(spec for spec in FAST if spec.name == "custom_events")
-    schema = with_unexpected(load_schema("custom_events"))
-    body = b'{"totalHits": 2, "customEvents": [{"eventId": "0"}, ' + record + b"]}"
-    page = PageDecoder(spec, schema, message_format=MessageFormat(spec.name))(body)
-    assert [type(record) for _, _, record in page.rows] == [bytes, dict]
-    assert meaning(page) == meaning(PageDecoder(spec, schema)(body))
+    assert ways_of(record) == [bytes, dict]
 
 
 MENDED = {
@@ -270,11 +280,7 @@ MENDED = {
 @pytest.mark.parametrize("record", MENDED.values(), ids=MENDED)
 def test_a_page_whose_bytes_can_be_mended_takes_the_fast_way(record: bytes) -> None:
     """What has to be replaced in the text is no reason to look at single records."""
-    spec, schema = custom_events()
-    body = b'{"totalHits": 2, "customEvents": [{"eventId": "0"}, ' + record + b"]}"
-    page = PageDecoder(spec, schema, message_format=MessageFormat(spec.name))(body)
-    assert [type(record) for _, _, record in page.rows] == [bytes, bytes]
-    assert meaning(page) == meaning(PageDecoder(spec, schema)(body))
+    assert ways_of(record) == [bytes, bytes]
 
 
 def test_a_field_that_nobody_declared_is_learnt() -> None:
@@ -299,7 +305,7 @@ def test_it_is_said_how_many_records_were_slow_and_why(caplog: pytest.LogCapture
         decode.oddities.sum_up()
     (line,) = caplog.messages
     assert line.startswith("custom_events: 10 records took the slow way")
-    assert "$.userType" in line
+    assert line.endswith("$.userType` (10)")
 
 
 def test_names_that_are_data_are_not_learnt() -> None:
@@ -312,16 +318,9 @@ def test_names_that_are_data_are_not_learnt() -> None:
         assert [type(record) for _, _, record in page.rows] == [dict] * 60
 
 
-def custom_events() -> tuple[StreamSpec, dict[str, Any]]:
-    """Return a stream and its schema."""
-    spec = next(spec for spec in FAST if spec.name == "custom_events")
-    return spec, with_unexpected(load_schema(spec.name))
-
-
 def test_fields_that_are_left_out_are_not_in_the_records() -> None:
     """A deselected field costs nothing and does not leave the tap."""
-    spec = next(spec for spec in FAST if spec.name == "custom_events")
-    schema = with_unexpected(load_schema("custom_events"))
+    spec, schema = custom_events()
     body = b'{"customEvents": [{"eventId": "1", "url": "u", "attributes": {"a": 1.10}}]}'
     deselected = Deselected(frozenset({("url",), ("attributes",), ("unknown",)}))
     message_format = MessageFormat("custom_events")
@@ -334,8 +333,7 @@ def test_fields_that_are_left_out_are_not_in_the_records() -> None:
 @pytest.mark.parametrize("version", [None, 1_700_000_000])
 def test_a_line_is_a_whole_record_message(version: int | None) -> None:
     """Named as the user has named the stream, with a version only where rows are to be deleted."""
-    spec = next(spec for spec in FAST if spec.name == "custom_events")
-    schema = with_unexpected(load_schema("custom_events"))
+    spec, schema = custom_events()
     decode = PageDecoder(spec, schema, message_format=MessageFormat('a "name"', version))
     ((_, _, line),) = decode(b'{"customEvents": [{"eventId": "1", "date": 0}]}').rows
     assert isinstance(line, bytes)

@@ -15,6 +15,7 @@ import pytest
 
 from px_sandbox import Clock, SandboxServer
 from tap_gainsight_px.errors import RefusedError, StoppedError
+from tap_gainsight_px.reading import planner
 from tap_gainsight_px.tap import TapGainsightPx
 from tests.idle import wait_until_idle
 from tests.tap.harness import PROJECT, Output, config, discover, environment, sync
@@ -316,8 +317,8 @@ def test_what_is_read_ahead_of_a_slow_target_is_bounded(
     sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the bytes that it takes, however much there is to read; here for a tenth of the events."""
-    monkeypatch.setattr("tap_gainsight_px.tap._MOST_BYTES_HELD", EVENTS * 600 // 10)
-    monkeypatch.setattr("tap_gainsight_px.tap._USUAL_BYTES", SETTINGS["page_size"] * 600)
+    monkeypatch.setattr(planner, "_MOST_BYTES_HELD", EVENTS * 600 // 10)
+    monkeypatch.setattr(planner, "_USUAL_BYTES", SETTINGS["page_size"] * 600)
     sandbox.misbehave()
     tap = TapGainsightPx(config=config(sandbox, **SETTINGS), catalog=discover(sandbox, STREAM))
     sandbox.requests.clear()

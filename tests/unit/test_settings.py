@@ -9,7 +9,7 @@ import pytest
 from tap_gainsight_px.config_checks import find_errors
 from tap_gainsight_px.errors import SettingsError
 from tap_gainsight_px.given.values import understand
-from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings, what_is_set
+from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings
 from tap_gainsight_px.timestamps import DAY, parse
 
 NOW = parse("2026-03-01T12:00:00.500Z")
@@ -157,9 +157,10 @@ def test_without_a_start_the_range_is_all_that_px_keeps() -> None:
 def test_what_is_null_is_not_set() -> None:
     """Meltano passes objects with nulls for all that nobody has set."""
     unset = {"end_date": None, "batch_config": {"batch_size": None}, "faker_config": {}}
-    assert what_is_set({"api_key": "k", **unset}) == {"api_key": "k"}
+    assert understand({"api_key": "k", **unset}, SETTINGS_SCHEMA) == {"api_key": "k"}
     root = {"root": "file:///px", "prefix": None}
-    assert what_is_set({"batch_config": {"encoding": {"format": None}, "storage": root}}) == {
+    given = {"batch_config": {"encoding": {"format": None}, "storage": root}}
+    assert understand(given, SETTINGS_SCHEMA) == {
         "batch_config": {"storage": {"root": "file:///px"}}
     }
 
@@ -167,4 +168,4 @@ def test_what_is_null_is_not_set() -> None:
 def test_a_null_in_a_stream_map_has_a_meaning() -> None:
     """It leaves a stream out."""
     stream_maps = {"stream_maps": {"users": None}, "stream_map_config": {"salt": None}}
-    assert what_is_set(stream_maps) == stream_maps
+    assert understand(stream_maps, SETTINGS_SCHEMA) == stream_maps
