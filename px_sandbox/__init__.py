@@ -3,7 +3,8 @@
 It follows the documentation, and public evidence of the live service where the two differ. Wrong
 page sizes, too wide ranges and missing keys are refused; unknown parameters are ignored, or
 refused by choice. Scrolls are snapshots with a cursor and a time to live. The world grows with the
-clock, and the server misbehaves on demand: see ``misbehaviour.py`` and ``faults.py``.
+clock, its past changes if asked for (``past.py``), and the server misbehaves on demand: see
+``misbehaviour.py`` and ``faults.py``.
 
 It writes nothing, speaks no HTTPS, exports no translations, and proves nothing about the real
 service. Its world lives in memory: a restart brings back the generated world only.

@@ -90,6 +90,8 @@ def _plan(arguments: argparse.Namespace) -> WorldPlan:
         live_per_minute=arguments.live_per_minute,
         late_share=arguments.late_share,
         late_delay_ms=round(arguments.late_delay_seconds * 1000),
+        past_changes_per_day=arguments.past_changes_per_day,
+        past_days=arguments.past_days,
         users_without_last_modified=arguments.without_last_modified,
         accounts_without_last_modified=arguments.without_last_modified,
         live_values=not arguments.as_documented,
@@ -146,6 +148,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--live-per-minute", type=float, default=0, help="events that arrive after the anchor")
     add("--late-share", type=float, default=0, help="share of events that become visible late")
     add("--late-delay-seconds", type=float, default=300, help="how late they are at most")
+    add(
+        "--past-changes-per-day",
+        type=float,
+        default=0,
+        help="back-fills, late posts, deletions (of accounts with their users) and revivals after "
+        "the anchor, in turn (default: %(default)s)",
+    )
+    add(
+        "--past-days",
+        type=float,
+        default=28,
+        help="how old events are at most that such a change brings (default: %(default)s)",
+    )
     add(
         "--without-last-modified",
         type=int,

@@ -8,7 +8,8 @@ GET  requests?since=SEQ    log of requests after number SEQ, and the busiest sec
 GET  truth?kind=K          records of a kind that are visible now (``&ids=1``: only their keys)
 POST misbehave             replace the misbehaviour (JSON, see ``misbehaviour.py``)
 POST records               ``{"kind", "records": [...], "visible_from_ms": null}``
-POST records/delete        ``{"kind", "ids": [...]}``
+POST records/delete        ``{"kind", "ids": [...]}``; with ``"cascade": true`` accounts go with
+                           all their users
 POST clock                 ``{"advance_seconds": N}``: move the clock forward
 POST reset                 forget requests, scrolls and changed misbehaviour
 ========================== ===================================================================
@@ -123,12 +124,15 @@ class Control:
         return encode({"put": len(records)})
 
     def _delete(self, arguments: dict[str, Any]) -> bytes:
-        deleted = [
-            identity
-            for identity in arguments["ids"]
-            if self._service.world.delete(arguments["kind"], identity)
-        ]
-        return encode({"deleted": len(deleted)})
+        world, kind = self._service.world, arguments["kind"]
+        if arguments.get("cascade"):
+            if kind != "accounts":
+                msg = f"only accounts take others with them, not {kind!r}"
+                raise ValueError(msg)
+            deleted = sum(world.delete_account(identity) for identity in arguments["ids"])
+        else:
+            deleted = sum(world.delete(kind, identity) for identity in arguments["ids"])
+        return encode({"deleted": deleted})
 
     def _advance(self, arguments: dict[str, Any]) -> bytes:
         self._service.world.clock.advance(seconds=float(arguments["advance_seconds"]))

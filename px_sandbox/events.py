@@ -89,6 +89,11 @@ class EventMaker:
             self._makers[kind](rng, event)
         return event
 
+    def a_feature(self, rng: Chance) -> str:
+        """Return the id of a feature that events can match."""
+        identity: str = rng.choice(self._features)
+        return identity
+
     def _custom(self, rng: Chance, event: Record) -> None:
         number = rng.getrandbits(30)
         event["eventName"] = CUSTOM_EVENT_NAMES[number % 5]
@@ -134,7 +139,7 @@ class EventMaker:
             event[state] = rng.choice(("VIEWED", "COMPLETED"))
 
     def _feature(self, rng: Chance, event: Record) -> None:
-        event["featureId"] = rng.choice(self._features)
+        event["featureId"] = self.a_feature(rng)
 
     def _segment(self, rng: Chance, event: Record) -> None:
         event["segmentId"] = rng.choice(self._segments)

@@ -1,17 +1,21 @@
-"""What happens after the anchor: events arrive, users and accounts change.
+"""What happens after the anchor: events arrive, users and accounts change, and so does the past.
 
 Each live event is a pure function of the plan and of its running number, so that a restarted
-sandbox holds the same world plus what time has added.
+sandbox holds the same world plus what time has added. How the past changes: see ``past.py``.
 """
 
 from __future__ import annotations
 
+from heapq import merge
+from itertools import count
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from px_sandbox.events import Session
-from px_sandbox.kinds import Record
+from px_sandbox.past import PastChanges
 from px_sandbox.plan import SHARES, Chance, WorldPlan
-from px_sandbox.times import MINUTE_MS
+from px_sandbox.population import Change, Population
+from px_sandbox.times import DAY_MS, MINUTE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,61 +28,70 @@ MAX_LIVE_EVENTS = 5_000_000
 _USER_EVERY = 10
 _ACCOUNT_EVERY = 40
 
-Change = tuple[str, Record, int]
-"""Kind, record, and the instant (epoch milliseconds) from which it is visible."""
+Happening = tuple[int, "Iterator[Change]"]
+"""An instant (epoch milliseconds), and what is made of it when it has come."""
 
 
 class Growth:
-    """Live events and changes, in the order of their running numbers."""
+    """Live events and changes, in the order in which they happen."""
 
     def __init__(self, plan: WorldPlan, history: History) -> None:
         """Continue ``history`` at the pace of ``plan``."""
         self._plan = plan
         self._history = history
-        self._next = 0
-        self._step_ms = MINUTE_MS / plan.live_per_minute
         self._kinds = _rotation()
-        # Latest versions; the world keeps bytes only.
-        self._users = list(history.people.users)
-        self._accounts = list(history.people.accounts)
+        self._population = Population(history.people)
         self._session = history.sessions[-1]
+        sources = [self._live_events()] if plan.live_per_minute > 0 else []
+        if plan.past_changes_per_day > 0:
+            sources.append(PastChanges(history, self._population).happenings())
+        # Neither looks at who is there before its turn has come: the order is that of time,
+        # however seldom or often the world is looked at.
+        self._coming = merge(*sources, key=itemgetter(0))
+        self._next: Happening | None = next(self._coming, None)
 
     def until(self, now_ms: int) -> Iterator[Change]:
         """Yield what has not been yielded yet of the time up to ``now_ms``."""
-        end = int((now_ms - self._plan.anchor_ms) / self._step_ms) + 1
-        if end - self._next > MAX_LIVE_EVENTS:
+        if self._next is not None:
+            self._refuse_too_many(now_ms - max(self._next[0], self._plan.anchor_ms))
+        while self._next is not None and self._next[0] <= now_ms:
+            changes = self._next[1]
+            self._next = next(self._coming, None)
+            yield from changes
+
+    def _refuse_too_many(self, span_ms: int) -> None:
+        a_minute = self._plan.live_per_minute + self._plan.past_changes_per_day / _MINUTES_A_DAY
+        number = int(span_ms / MINUTE_MS * a_minute)
+        if number > MAX_LIVE_EVENTS:
             msg = (
-                f"{end - self._next} live events lie between the anchor and now, more than "
+                f"{number} live events lie between the anchor and now, more than "
                 f"{MAX_LIVE_EVENTS}: choose a later anchor or fewer live events per minute"
             )
             raise ValueError(msg)
-        while self._next < end:
-            yield from self._happening(self._next)
-            self._next += 1
 
-    def _happening(self, number: int) -> Iterator[Change]:
-        rng = Chance(f"{self._plan.seed}/live/{number}")
-        date_ms = self._plan.anchor_ms + int((number + rng.random()) * self._step_ms)
+    def _live_events(self) -> Iterator[Happening]:
+        step_ms = MINUTE_MS / self._plan.live_per_minute
+        for number in count():
+            rng = Chance(f"{self._plan.seed}/live/{number}")
+            date_ms = self._plan.anchor_ms + int((number + rng.random()) * step_ms)
+            yield date_ms, self._live_event(number, rng, date_ms)
+
+    def _live_event(self, number: int, rng: Chance, date_ms: int) -> Iterator[Change]:
         kind = self._kinds[number % len(self._kinds)]
+        people = self._population
         if kind == "session_events":
-            user = rng.choice(self._users)
+            user = rng.choice(people.users)
             self._session = Session(f"session-{rng.getrandbits(64):016x}", date_ms, user)
         event = self._history.maker.make(kind, rng, date_ms, self._session)
         late_ms = self._history.visible_from(rng, date_ms)
-        yield kind, event, date_ms if late_ms is None else late_ms
+        yield Change(kind, event["eventId"], event, date_ms if late_ms is None else late_ms)
         if number % _USER_EVERY == 0:
-            yield "users", _touched(rng, self._users, date_ms), date_ms
+            yield people.touch_user(rng, date_ms)
         if number % _ACCOUNT_EVERY == 0:
-            yield "accounts", _touched(rng, self._accounts, date_ms), date_ms
+            yield people.touch_account(rng, date_ms)
 
 
-def _touched(rng: Chance, records: list[Record], date_ms: int) -> Record:
-    index = rng.randrange(len(records))
-    record = {**records[index], "lastModifiedDate": date_ms, "lastSeenDate": date_ms}
-    if "numberOfVisits" in record:
-        record["numberOfVisits"] += 1
-    records[index] = record
-    return record
+_MINUTES_A_DAY = DAY_MS / MINUTE_MS
 
 
 def _rotation() -> list[str]:

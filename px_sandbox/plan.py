@@ -49,6 +49,9 @@ class WorldPlan:
         live_per_minute: Events that arrive after the anchor; every tenth changes a user too.
         late_share: Probability that an event becomes visible later than its date.
         late_delay_ms: By how much, at most, in milliseconds.
+        past_changes_per_day: Back-fills, late posts, deletions and revivals after the anchor (see
+            ``past.py``).
+        past_days: How old the events are, at most, that such a change brings.
         users_without_last_modified: Users that lack ``lastModifiedDate``.
         accounts_without_last_modified: Accounts that lack ``lastModifiedDate``.
         live_values: "Not set" is 0, ``""`` or ``EMPTY_…`` as seen of the live API, attributes are
@@ -65,6 +68,8 @@ class WorldPlan:
     live_per_minute: float = 0
     late_share: float = 0
     late_delay_ms: int = 5 * MINUTE_MS
+    past_changes_per_day: float = 0
+    past_days: float = 28
     users_without_last_modified: int = 2
     accounts_without_last_modified: int = 1
     live_values: bool = False
@@ -73,6 +78,9 @@ class WorldPlan:
         """Refuse sizes that make no world."""
         if self.users < 1 or self.accounts < 1 or self.days <= 0 or self.events < 0:
             msg = "a world needs users >= 1, accounts >= 1, days > 0 and events >= 0"
+            raise ValueError(msg)
+        if self.past_changes_per_day < 0 or self.past_days <= 0:
+            msg = "a world needs past changes per day >= 0, of past days > 0"
             raise ValueError(msg)
 
     @property

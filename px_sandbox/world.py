@@ -61,7 +61,7 @@ class World:
         now_ms = world.clock.now_ms()
         for name, records in history.records():
             world._load(kind_named(name), records, now_ms)
-        if plan.live_per_minute > 0:
+        if plan.live_per_minute > 0 or plan.past_changes_per_day > 0:
             world._growth = Growth(plan, history)
         return world
 
@@ -108,6 +108,14 @@ class World:
             self._settle(definition)
             self._deleted.add((kind, key))
             return self._store(definition).remove(key)
+
+    def delete_account(self, key: str) -> int:
+        """Remove an account with all its users, as PX does; return how many records that were."""
+        users = [
+            user["aptrinsicId"] for user in self.records("users") if user.get("accountId") == key
+        ]
+        with self._lock:
+            return self.delete("accounts", key) + sum(self.delete("users", one) for one in users)
 
     def records(self, kind: str) -> list[Record]:
         """Return what the API would show of ``kind`` now, as dicts: the truth to compare with."""
@@ -162,9 +170,11 @@ class World:
         self._store(kind).settle(now_ms)
 
     def _grow(self, growth: Growth, now_ms: int) -> None:
-        for name, record, visible_from_ms in growth.until(now_ms):
+        for name, key, record, visible_from_ms in growth.until(now_ms):
             definition = kind_named(name)
-            if (name, record[definition.key or ""]) not in self._deleted:
+            if record is None:
+                self._store(definition).remove(key)
+            elif (name, key) not in self._deleted:
                 entry = self._entry(definition, encode(record), record)
                 self._store(definition).waiting.add(entry, visible_from_ms)
 

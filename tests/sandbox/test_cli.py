@@ -139,6 +139,7 @@ def test_help_names_every_fault_and_every_option() -> None:
         (["--misbehave", "{"], "error"),
         (["--misbehave", "[]"], "JSON object"),
         (["--users", "0"], "users >= 1"),
+        (["--past-days", "0"], "past days > 0"),
     ],
 )
 def test_wrong_options_are_explained_without_a_traceback(options: list[str], message: str) -> None:

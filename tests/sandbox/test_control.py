@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from px_sandbox import KINDS, ManualClock, SandboxServer, World, WorldPlan
-from tests.sandbox.client import CUSTOM, NOW, Client, event
+from tests.sandbox.client import CUSTOM, NOW, Client, event, user
 
 
 @pytest.fixture
@@ -74,6 +74,20 @@ def test_records_can_be_put_and_deleted(client: Client, world: World, steer: Any
     assert world.count("custom_events") == 0
 
 
+def test_an_account_can_be_deleted_with_its_users(world: World, steer: Any) -> None:
+    """As in PX, if asked for; else it goes alone."""
+    for name in ("a", "b"):
+        world.put("accounts", {"id": name, "lastModifiedDate": NOW})
+        for number in range(2):
+            world.put("users", user(f"{name}{number}", accountId=name))
+    world.put("users", user("of nobody"))
+    alone = {"kind": "accounts", "ids": ["a"]}
+    whole = {"kind": "accounts", "ids": ["b", "c"], "cascade": True}
+    assert [steer("records/delete", one).json()["deleted"] for one in (alone, whole)] == [1, 3]
+    left = [one["identifyId"].partition("@")[0] for one in world.records("users")]
+    assert left == ["a0", "a1", "of nobody"]
+
+
 def test_misbehaviour_can_be_set_and_reset(client: Client, steer: Any) -> None:
     """Reset forgets requests and scrolls as well, but not the world."""
     client.sandbox.world.put("custom_events", event("a"))
@@ -100,6 +114,7 @@ def test_the_clock_can_be_advanced(clock: ManualClock, steer: Any) -> None:
         ("misbehave", {"faults": {"nope": 1}}, 400, "unknown fault"),
         ("misbehave", {"rules": [{}]}, 400, "fault"),
         ("records", {"kind": "nope", "records": [{}]}, 400, "unknown kind"),
+        ("records/delete", {"kind": "users", "ids": [], "cascade": True}, 400, "only accounts"),
         ("clock", {"advance_seconds": -1}, 400, "forward"),
         ("reset", [], 400, "JSON object"),
     ],
