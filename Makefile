@@ -84,7 +84,7 @@ TAP_TESTS = $(filter-out $(addprefix tests/,unit properties contract sandbox e2e
 
 tap: $(DEV) ## The tap's parts and whole runs of it, against the sandbox
 	@echo; echo "== tap tests"
-	@$(PYTEST) -n 3 $(TAP_TESTS)
+	@$(PYTEST) -n 3 --dist loadfile $(TAP_TESTS)
 
 properties: $(DEV) ## Property tests (Hypothesis)
 	@echo; echo "== property tests"

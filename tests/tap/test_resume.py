@@ -34,7 +34,7 @@ def sandbox() -> Iterator[SandboxServer]:
     dates = years_of_dates(START, today(), seed=8, quiet=70, burst=45)
     world = world_of(
         custom_events=[event(f"e{number}", date) for number, date in enumerate(dates)],
-        users=[user(f"u{n}", None if n % 40 == 0 else today() - n * DAY) for n in range(100)],
+        users=[user(f"u{n}", None if n % 40 == 0 else today() - n * DAY) for n in range(55)],
         accounts=[account(f"a{n}", today() - n * 9 * DAY) for n in range(25)],
     )
     with SandboxServer(world) as server:
