@@ -14,6 +14,7 @@ SNOWFLAKE := .build/target-snowflake/.ready
 CHECKER  := .build/singer-tools/.ready
 BENCH    := .build/bench/.ready
 PEER     := .build/bench-peer/.ready
+SITE     := .build/docs/.ready
 PACKAGE  := $(shell find tap_gainsight_px px_sandbox schemas -type f ! -name '*.pyc')
 
 # $(call venv,<title>,<pip arguments>): a fresh environment in the folder of the target, silent unless it fails.
@@ -29,7 +30,7 @@ endef
 
 # ---------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset try test lint docs format types layers unit tap properties contract sandbox e2e snowflake soak soak-pipe bench newest-sdk wheel lock clean python
+.PHONY: help demo demo-reset try test lint docs site format types layers unit tap properties contract sandbox e2e snowflake soak soak-pipe bench newest-sdk wheel lock clean python
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +46,7 @@ try: $(DEV) ## One stream against the sandbox, with debug logs: make try STREAM=
 	@.venv/bin/python -m demo.try_stream $(STREAM) $(ARGS)
 
 # Every step runs, so that one run tells all that is wrong; the last line says how it went.
-STEPS := lint types layers unit tap properties contract sandbox e2e
+STEPS := lint types layers unit tap properties contract sandbox e2e site
 
 test: $(DEV) $(MELTANO) $(PLUGINS) $(WHEEL) $(POSTGRES) $(CHECKER) ## Everything: checks and all tests
 	@passed=0; failed=; begin=$$(date +%s); \
@@ -60,8 +61,22 @@ lint: $(DEV) ## Lint and format check
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 
-docs: $(DEV) ## Write the generated tables of README.md, meltano.yml and the decisions anew
-	@.venv/bin/python -m cogapp -r -I docs README.md meltano.yml docs/decisions/README.md
+# What cog writes into: all that has its mark, so that none is forgotten.
+GENERATED = $(shell git grep -lF '[[''[cog' -- '*.md' '*.yml')
+
+docs: $(DEV) ## Write what the documentation has from the code anew: tables, settings, pages of streams, drawings
+	@.venv/bin/python -m cogapp -r -I docs $(GENERATED)
+	@.venv/bin/python -m docs.pages
+
+# Zensical needs Python 3.11.
+site: $(DEV) ## The documentation as a site, its links checked: .build/site/html
+	@echo; echo "== site"
+	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+	  $(MAKE) --no-print-directory $(SITE) && .venv/bin/python docs/site.py .build/site/pages && \
+	  .build/docs/bin/zensical build --strict --clean; \
+	else \
+	  echo "left out: Zensical needs Python 3.11 or newer"; \
+	fi
 
 format: $(DEV) ## Put the code in shape
 	@.venv/bin/ruff check --fix --exit-zero .
@@ -136,7 +151,7 @@ wheel: $(DEV) ## dist/: the wheel, built by way of the sdist
 lock: python ## requirements/: the newest versions that pyproject.toml and *.in allow
 	@$(PYTHON) -m venv .build/uv && .build/uv/bin/python -m pip install --quiet uv
 	@for name in meltano target-postgres singer-tools; do $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
-	@$(subst 3.10,3.11,$(UV_COMPILE)) requirements/target-snowflake.in -o requirements/target-snowflake.txt
+	@for name in target-snowflake docs; do $(subst 3.10,3.11,$(UV_COMPILE)) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 	@$(UV_COMPILE) pyproject.toml --extra parquet --extra sandbox --group dev -o requirements/dev.txt
 # One file for every Python from 3.10 on, and no index address in it.
 UV_COMPILE = .build/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.10 --no-header --no-annotate
@@ -172,6 +187,9 @@ $(BENCH): requirements/bench.txt | python
 
 $(PEER): requirements/bench-peer.txt | python
 	$(call venv,the earlier public tap for the benchmarks (15 seconds),-r requirements/bench-peer.txt)
+
+$(SITE): requirements/docs.txt | python
+	$(call venv,Zensical for the site (10 seconds),-r requirements/docs.txt)
 
 $(CHECKER): requirements/singer-tools.txt | python
 	$(call venv,singer-check-tap (5 seconds),-r requirements/singer-tools.txt)

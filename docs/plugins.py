@@ -1,4 +1,7 @@
-"""The settings of tap and loaders as `meltano.yml` declares them, by cog: `make docs`.
+"""What Meltano is told of tap and loaders, by cog: `make docs`.
+
+`meltano.yml` declares their settings, `definitions/` has each plugin on its own: for
+`meltano add --from-ref` in a project of one's own, and the tap's for the Meltano Hub.
 
 Meltano passes on no setting that is not declared when it comes from the environment, and makes text
 of one that is declared with the wrong kind. So all are declared, from what each program says of
@@ -13,6 +16,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from tap_gainsight_px.settings import SETTINGS_SCHEMA
 from tap_gainsight_px.tap import TapGainsightPx
 
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 LOADERS = Path(__file__).parent / "loaders"
+PROJECT = Path(__file__).parent.parent
+TAP = "tap-gainsight-px"
 
 # What differs from the loader's own default. docs/loading.md says why, and what it costs.
 CHOSEN: dict[str, dict[str, Any]] = {
@@ -76,6 +83,48 @@ def loader_settings(loader: str, indent: int) -> str:
     """
     about = json.loads((LOADERS / f"{loader}.json").read_text(encoding="utf-8"))
     return _lines(about["settings"]["properties"], CHOSEN[loader], indent)
+
+
+def definition(plugin: str) -> str:
+    """Return a plugin as `meltano add --from-ref` takes it: what `meltano.yml` says, by itself.
+
+    Args:
+        plugin: Name of the tap or of a loader.
+    """
+    return _dumped(_released(plugin))
+
+
+def hub_definition() -> str:
+    """Return the tap as the Meltano Hub lists an extractor.
+
+    Addresses that only a published repository has (`repo`, `logo_url`) are put in by whoever
+    proposes it to the Hub.
+    """
+    known = _released(TAP)
+    head = {
+        "name": TAP,
+        "label": "Gainsight PX",
+        "description": "Product analytics: users, accounts, events, engagements and surveys",
+        "domain_url": "https://www.gainsight.com/product-experience/",
+        "keywords": ["meltano_sdk", "product_analytics"],
+        "maintenance_status": "active",
+    }
+    del known["commands"]  # the Hub's own commands are those of every tap
+    return _dumped({**head, **{key: value for key, value in known.items() if key not in head}})
+
+
+def _released(plugin: str) -> dict[str, Any]:
+    text = (PROJECT / "meltano.yml").read_text(encoding="utf-8")
+    plugins = (one for kind in yaml.safe_load(text)["plugins"].values() for one in kind)
+    found: dict[str, Any] = next(one for one in plugins if one["name"] == plugin)
+    # What installs from this folder installs from a package index elsewhere.
+    found["pip_url"] = TAP if plugin == TAP else found["pip_url"].partition(" -c ")[0]
+    return found
+
+
+def _dumped(content: Mapping[str, Any]) -> str:
+    text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+    return text.strip()
 
 
 def _lines(fields: Mapping[str, Any], values: Mapping[str, Any], indent: int) -> str:

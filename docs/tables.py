@@ -1,7 +1,7 @@
-"""Generated tables of README.md and the decisions, by cog: `make docs`.
+"""Generated tables of the documentation, by cog: `make docs`.
 
-The settings come from `settings.py`, the streams from the stream table, the decisions from their
-first lines.
+The settings come from `settings.py`, the streams from the stream table and the schema files, the
+decisions from their first lines.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tap_gainsight_px.catalog.schemas import load_schema
 from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.settings import SETTINGS_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from typing import Any
 
     from tap_gainsight_px.catalog.spec import StreamSpec
 
+_JOINS = re.compile(r"joins to (\w+\.\w+)")
+
 
 def settings_table() -> str:
-    """Return the README's table of settings."""
+    """Return the table of settings."""
     rows = []
     for name, field in SETTINGS_SCHEMA["properties"].items():
         default = field.get("default")
@@ -30,21 +34,21 @@ def settings_table() -> str:
         rows.append(
             (f"`{name}`", "—" if default is None else f"`{shown}`", required + field["description"])
         )
-    return _table(("setting", "default", "meaning"), rows)
+    return table(("setting", "default", "meaning"), rows)
 
 
 def streams_table() -> str:
-    """Return the README's table of streams."""
+    """Return the table of streams, each with a link to its page."""
     rows = (
         (
-            f"`{spec.name}`",
+            f"[`{spec.name}`]({spec.name}.md)",
             f"`{spec.path}`",
             ", ".join(f"`{key}`" for key in spec.primary_keys),
             how_it_is_read(spec),
         )
         for spec in STREAMS
     )
-    return _table(("stream", "endpoint", "key", "how it is read"), rows)
+    return table(("stream", "endpoint", "key", "how it is read"), rows)
 
 
 def how_it_is_read(spec: StreamSpec) -> str:
@@ -78,10 +82,73 @@ def decisions_table() -> str:
         title, *lines = file.read_text(encoding="utf-8").splitlines()
         date, status = re.findall(r"Date: ([\d-]+)\. Status: (\w+)", "\n".join(lines))[0]
         rows.append((f"[{file.name[:4]}]({file.name})", title.removeprefix("# "), date, status))
-    return _table(("No.", "Decision", "Date", "Status"), rows)
+    return table(("No.", "Decision", "Date", "Status"), rows)
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def joins(spec: StreamSpec) -> list[tuple[str, str]]:
+    """Return the fields of a stream that join to another one: `[("accountId", "accounts.id")]`.
+
+    The descriptions in the schema file say it; of what a stream is asked for, the stream table.
+    """
+    fields = _fields(load_schema(spec.schema_name)["properties"])
+    found = [(name, _JOINS.search(field.get("description", ""))) for name, field in fields]
+    links = {name: match[1] for name, match in found if match}
+    if spec.parent is not None:
+        links[spec.parent.name] = f"{spec.parent.stream}.{spec.parent.field}"
+    return list(links.items())
+
+
+def described(
+    properties: Mapping[str, Any], keys: Collection[str] = ()
+) -> list[tuple[str, str, str]]:
+    """Return name, type and meaning of all fields, those inside of objects by their path."""
+    return [
+        (f"`{name}`{' (key)' if name in keys else ''}", _type(field), field.get("description", ""))
+        for name, field in _fields(properties)
+    ]
+
+
+def _fields(properties: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, field in properties.items():
+        yield f"{before}{name}", field
+        yield from _fields(field.get("properties", {}), f"{before}{name}.")
+        yield from _fields((field.get("items") or {}).get("properties", {}), f"{before}{name}[].")
+
+
+def _type(field: Mapping[str, Any]) -> str:
+    declared = field.get("type", [])
+    names = [
+        one for one in ([declared] if isinstance(declared, str) else declared) if one != "null"
+    ]
+    if field.get("format"):
+        return str(field["format"])
+    if names == ["array"]:
+        inner = _type(field.get("items") or {})
+        return f"array of {inner}"
+    return " or ".join(names) or "any"
+
+
+def streams_nav(indent: int) -> str:
+    """Return the streams' pages as `mkdocs.yml` lists them.
+
+    Args:
+        indent: How many spaces stand before each line.
+    """
+    return "\n".join(f"{' ' * indent}- streams/{spec.name}.md" for spec in STREAMS)
+
+
+def decisions_nav(indent: int) -> str:
+    """Return the decisions as `mkdocs.yml` lists them.
+
+    Args:
+        indent: How many spaces stand before each line.
+    """
+    files = sorted((Path(__file__).parent / "decisions").glob("0*.md"))
+    return "\n".join(f"{' ' * indent}- decisions/{file.name}" for file in files)
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Return a table of Markdown."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
