@@ -63,15 +63,16 @@ class Drawing:
 
     def svg(self) -> str:
         """Return the whole file."""
+        size = f'width="{self.width}" height="{self.height}"'
         return "\n".join(
             [
                 (
-                    f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" '
-                    f'width="{self.width}" height="{self.height}" role="img" '
+                    '<svg xmlns="http://www.w3.org/2000/svg" '
+                    f'viewBox="0 0 {self.width} {self.height}" {size} role="img" '
                     f'aria-label="{escape(self.label)}">'
                 ),
                 f"<style>{_STYLE}</style>",
-                f'<rect width="{self.width}" height="{self.height}" rx="8" fill="#ffffff"/>',
+                f'<rect {size} rx="8" fill="#ffffff"/>',
                 *self.body,
                 "</svg>",
                 "",

@@ -269,7 +269,7 @@ def test_a_row_goes_and_comes_back(tmp_path: Path, *, hard_delete: bool) -> None
 
 
 def test_the_loader_refuses_parquet(tmp_path: Path) -> None:
-    """README says so. If this fails, it can say something better."""
+    """The documentation says so. If this fails, it can say something better."""
     made = empty_world()
     made.put("segments", {"id": "s", "name": "N"})
     with SandboxServer(made) as sandbox:

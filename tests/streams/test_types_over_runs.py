@@ -267,7 +267,7 @@ def test_a_column_that_no_loader_could_take_is_named_anew(
 
 
 def test_types_can_be_reset(sandbox: SandboxServer) -> None:
-    """By taking them out of STATE, as the README says, once the column has been dropped."""
+    """By taking them out of STATE, as docs/records.md says, once the column has been dropped."""
     save(sandbox, "e1", {"score": 19})
     state = read(sandbox, STREAM).state
     sandbox.world.delete("custom_events", "e1")
