@@ -106,6 +106,14 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         "for records that become visible late (at most a year).",
     ),
     th.Property(
+        "full_read_days",
+        _whole(0, 365),
+        default=7,
+        title="Full read days",
+        description="How often users and accounts are read whole, in days, so that the loader "
+        "marks or deletes those that PX no longer has (0 to 365; 0: never).",
+    ),
+    th.Property(
         "max_workers",
         _whole(1, _MOST_WORKERS),
         default=8,
@@ -177,8 +185,8 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         th.BooleanType,
         default=True,
         title="Emit ACTIVATE_VERSION",
-        description="After a full table, let the loader delete or mark the rows that are no longer "
-        "in PX.",
+        description="After a full table or a full reading (`full_read_days`), let the loader "
+        "delete or mark the rows that are no longer in PX.",
     ),
     th.Property(
         "user_agent",
@@ -203,6 +211,7 @@ class Settings:
     window: int
     window_max_records: int
     lookback: int
+    full_read_days: int
     max_workers: int
     requests_per_second: int
     max_requests: int | None
@@ -236,6 +245,7 @@ class Settings:
             window=config["window_days"] * DAY,
             window_max_records=config["window_max_records"],
             lookback=config["lookback_seconds"] * 1_000,
+            full_read_days=config["full_read_days"],
             max_workers=config["max_workers"],
             requests_per_second=config["requests_per_second"],
             max_requests=config.get("max_requests"),

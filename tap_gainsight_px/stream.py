@@ -16,6 +16,7 @@ from tap_gainsight_px.catalog.event_tables import EventColumns
 from tap_gainsight_px.errors import RefusedError, TapError
 from tap_gainsight_px.output.announced import AttributeMemory
 from tap_gainsight_px.output.batch_files import PARQUET, BatchFiles
+from tap_gainsight_px.output.full_readings import FullReadings
 from tap_gainsight_px.output.message_writer import PageWriter
 from tap_gainsight_px.output.state import StreamState
 from tap_gainsight_px.reading.planner import Run, for_a_sample, plan_jobs
@@ -272,12 +273,9 @@ class PxStream(Stream):
         if self._columns is not None:
             self._columns.hide(deselected.paths)
         self._attributes.leave_out(deselected.holds, self.stream_state)
+        full_readings = self._versions(run, state)
         # Also the types, before the first record: a table keeps those that it was made with.
         self._save(state)
-        time_range = self.spec.time_range
-        is_partial = time_range is not None and not time_range.full_table_is_whole
-        if not (self._is_incremental or is_partial) and run.settings.emit_activate_version_messages:
-            self._stream_version = state.version
         decode = PageDecoder(
             self.spec,
             self.schema,
@@ -289,14 +287,38 @@ class PxStream(Stream):
         )
         self._oddities = decode.oddities
         planned = for_a_sample(run) if self.ABORT_AT_RECORD_COUNT else run
+        is_full_reading = full_readings is not None and full_readings.is_due
+        jobs = plan_jobs(self.spec, planned, decode, state, is_full_reading=is_full_reading)
         return StreamProgress(
             self.spec,
             state,
-            self._saving(run.pool.queue(plan_jobs(self.spec, planned, decode, state))),
+            self._saving(run.pool.queue(jobs)),
             version=self._stream_version,
             shortfalls=run.shortfalls,
             accepts_missing=run.settings.accept_missing_records,
+            full_readings=full_readings,
         )
+
+    def _versions(self, run: Run, state: StreamState) -> FullReadings | None:
+        """Decide on the version of this run's records, if they are to carry one.
+
+        Returns:
+            What knows when to read all, for a stream that goes by a bookmark.
+        """
+        settings = run.settings
+        time_range = self.spec.time_range
+        is_partial = time_range is not None and not time_range.full_table_is_whole
+        if is_partial or not settings.emit_activate_version_messages:
+            return None
+        if not self._is_incremental:
+            self._stream_version = state.version
+            return None
+        # Up to an `end_date`, or as far as `--test` looks, nothing is read whole.
+        is_part = settings.end < settings.run_start or self.ABORT_AT_RECORD_COUNT is not None
+        days = 0 if is_part else settings.full_read_days
+        readings = FullReadings(self.name, state, days=days, now=run.clock.run_start)
+        self._stream_version = readings.version
+        return readings
 
     def _saving(self, slices: Generator[Slice, None, None]) -> Generator[Slice, None, None]:
         """Yield slices; after the last one, or an error, write STATE of what has been written."""

@@ -223,6 +223,21 @@ class StreamState:
         self._entry[_GAPS] = [*others, gap][-_MOST_GAPS:]
         self.is_changed = True
 
+    def known(self, name: str) -> Any:
+        """Return what STATE says under a name beside the bookmark, unchecked; None if nothing."""
+        return self._entry.get(name)
+
+    def note(self, **facts: Any) -> None:
+        """Put facts into STATE beside the bookmark; None takes one out."""
+        for name, fact in facts.items():
+            if fact == self._entry.get(name):
+                continue
+            self.is_changed = True
+            if fact is None:
+                del self._entry[name]
+            else:
+                self._entry[name] = fact
+
     def forget_position(self) -> None:
         """Let the next run begin with the first parent and a version of its own."""
         for name in (_POSITION, _VERSION, _INCOMPLETE):

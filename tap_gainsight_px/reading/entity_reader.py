@@ -74,11 +74,12 @@ class EntityReader:
             sample = self._sample()
             start = begin()
             if not sample.rows and not sample.total_hits:
-                return Slice([], read_to=end, subject=self._name)
+                return Slice([], read_to=end, subject=self._name, total=sample.total_hits)
+            count = Slice([], subject=self._name, total=sample.total_hits)
             time_format, reason = self._working_format(sample)
             if time_format is None:
-                return self._without_filter(sample, start, end, reason)
-            jobs = self._windows(start, end, time_format, ends_now=ends_now)
+                return More([lambda: count, self._without_filter(sample, start, end, reason)])
+            jobs = [lambda: count, *self._windows(start, end, time_format, ends_now=ends_now)]
             if self._has_undated(time_format, sample):
                 logger.info(
                     "%s: some records have no %s; reading all to find them",
@@ -93,8 +94,8 @@ class EntityReader:
 
     def _without_filter(
         self, sample: Page, start: int | None, end: int, reason: str
-    ) -> More[Slice]:
-        """Read what has changed by its order where that can be verified, else read all."""
+    ) -> Callable[[], Slice | More[Slice]]:
+        """Return what reads by the order of changes where that can be verified, else all."""
         all_records = self._read_all(lambda row: _changed(row, start), end)
         if start is not None and sample.rows and all(map(_is_known, sample.rows)):
             logger.warning(
@@ -104,7 +105,7 @@ class EntityReader:
                 to_iso_seconds(start),
             )
             field = self._filter.field
-            return More([SortedReader(self._reader, field, start, end, all_records).job])
+            return SortedReader(self._reader, field, start, end, all_records).job
         logger.warning(
             "%s: %s; reading all %s records%s",
             self._name,
@@ -112,7 +113,7 @@ class EntityReader:
             "" if sample.total_hits is None else sample.total_hits,
             "" if start is None else f" for those changed since {to_iso_seconds(start)}",
         )
-        return More([all_records])
+        return all_records
 
     def _get(self, params: Params) -> Page:
         return self._reader.source.page(params)

@@ -128,4 +128,5 @@ class FullReader:
             missing=ledger.missing,
             is_confirmed=not self._needs_proof or ledger.is_confirmed,
             subject=self._subject,
+            total=len(ledger.keys),
         )

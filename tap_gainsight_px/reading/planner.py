@@ -111,6 +111,8 @@ def plan_jobs(
     run: Run,
     decode: PageDecoder,
     state: StreamState,
+    *,
+    is_full_reading: bool = False,
 ) -> list[Job]:
     """Return the jobs that read one stream.
 
@@ -120,6 +122,7 @@ def plan_jobs(
         decode: Decodes the stream's answers.
         state: Where the stream stands: a bookmark if it is incremental, else perhaps the parent
             that an interrupted full table has read last.
+        is_full_reading: Whether an incremental stream is read whole, to find what is gone.
     """
     bookmark = state.bookmark
     reader = make_reader(spec, decode, run)
@@ -133,25 +136,37 @@ def plan_jobs(
     if time_range is None:
         logger.info("%s: reading all", spec.name)
         return [reader.job(None, needs_proof=deletes)]
-    if time_range.full_table_is_whole and not state.is_incremental:
-        # What is not in a full table will be deleted by the loader. So it is read in one scroll,
-        # which shows one moment: between windows, somebody could slip from one to another.
-        logger.info("%s: reading all (full table)", spec.name)
-        return [FullReader(reader, lambda _: True, None, needs_proof=deletes).next_page]
     if time_range.full_table_is_whole:
-        end = run.settings.end
-        start = None if bookmark is None else _resume_at(bookmark, None, run.settings)
-
-        def begin() -> int | None:
-            # By then PX has told its time.
-            if bookmark is None or not run.clock.is_future(bookmark):
-                return start
-            return _resume_at(run.clock.px_now, None, run.settings)
-
-        ends_now = end == run.settings.run_start
-        _log_range(spec, run.settings, bookmark, start)
-        return [EntityReader(reader, time_range).job(begin, end, ends_now=ends_now)]
+        return [_entity_job(reader, run, state, is_full_reading=is_full_reading)]
     return _jobs(spec, run, bookmark, lambda ranges: [reader.job(one) for one in ranges])
+
+
+def _entity_job(
+    reader: WindowReader, run: Run, state: StreamState, *, is_full_reading: bool
+) -> Job:
+    """Return the job that reads users or accounts: all, or what has changed since the bookmark."""
+    spec, settings, bookmark = reader.spec, run.settings, state.bookmark
+    if is_full_reading or not state.is_incremental:
+        # What it lacks will be deleted by the loader. So it is read in one scroll, which shows one
+        # moment: between windows, somebody could slip from one to another.
+        if not is_full_reading:
+            logger.info("%s: reading all (full table)", spec.name)
+        deletes = settings.emit_activate_version_messages
+        read_to = settings.end if is_full_reading else None
+        return FullReader(reader, lambda _: True, read_to, needs_proof=deletes).next_page
+    time_range = spec.time_range
+    assert time_range is not None  # noqa: S101 - this stream has one
+    start = None if bookmark is None else _resume_at(bookmark, None, settings)
+
+    def begin() -> int | None:
+        # By then PX has told its time.
+        if bookmark is None or not run.clock.is_future(bookmark):
+            return start
+        return _resume_at(run.clock.px_now, None, settings)
+
+    ends_now = settings.end == settings.run_start
+    _log_range(spec, settings, bookmark, start)
+    return EntityReader(reader, time_range).job(begin, settings.end, ends_now=ends_now)
 
 
 def _jobs(

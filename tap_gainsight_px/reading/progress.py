@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from tap_gainsight_px.catalog.spec import Parent, StreamSpec
+    from tap_gainsight_px.output.full_readings import FullReadings
     from tap_gainsight_px.output.state import StreamState
     from tap_gainsight_px.records.page import ParentAnswer, Slice
 
@@ -38,6 +39,7 @@ class StreamProgress:
         version: int | None,
         shortfalls: list[str],
         accepts_missing: bool = False,
+        full_readings: FullReadings | None = None,
     ) -> None:
         """Start before the first slice.
 
@@ -48,6 +50,8 @@ class StreamProgress:
             version: The version that a full table's records carry; None where they carry none.
             shortfalls: The run's lines about announced records that never arrived; added to.
             accepts_missing: Whether the user wants to pass over such records.
+            full_readings: Knows the version of a stream that goes by a bookmark; None where its
+                records carry none.
         """
         self.spec = spec
         self.state = state
@@ -55,7 +59,10 @@ class StreamProgress:
         self.version = version
         self._shortfalls = shortfalls
         self._accepts_missing = accepts_missing
-        self._is_whole = True
+        self._full_readings = full_readings
+        self._is_whole = self._is_confirmed = True
+        self._has_gap = False
+        self._total: int | None = None
         self._has_rows = False
         self._parents = ParentTally(spec)
 
@@ -66,12 +73,16 @@ class StreamProgress:
             TapError: So many parents in a row were refused that the others would be, too.
         """
         self._has_rows = self._has_rows or len(slice_.rows) > 0
+        self._total = self._total if slice_.total is None else slice_.total
         if slice_.answer is not None:
             self._parents.add(slice_.answer)
         if slice_.missing:
             self._add_missing(slice_.subject, slice_.missing)
-        if not slice_.is_confirmed:
-            self._is_whole = False
+        is_full_reading = self._full_readings is not None
+        if not slice_.is_confirmed and not (is_full_reading and slice_.missing):
+            # A full reading brings what has changed, and the bookmark asks for no more.
+            self._is_whole = self._is_whole and is_full_reading
+            self._is_confirmed = False
             logger.warning(
                 "%s: no two readings brought the same records, so nothing counts as deleted",
                 slice_.subject,
@@ -87,6 +98,7 @@ class StreamProgress:
         """Tell of announced records that never arrived, and stop in front of them or pass on."""
         line = f"{subject}: {missing} announced records never arrived"
         if self._accepts_missing and self.state.is_incremental:
+            self._has_gap = True
             self.state.note_gap(subject, missing)
             logger.warning("%s; accept_missing_records is set, so the bookmark passes them", line)
             return
@@ -120,6 +132,12 @@ class StreamProgress:
                 len(gaps),
                 sum(gap["missing"] for gap in gaps if isinstance(gap.get("missing"), int)),
                 gaps[-1].get("range"),
+            )
+        if self._full_readings is not None:
+            return self._full_readings.end(
+                is_whole=self._is_whole and self._is_confirmed,
+                accepts_missing=self._has_gap,
+                records=self._total,
             )
         was_incomplete = self.state.was_incomplete
         # All parents were asked about, so there is nothing left to continue.

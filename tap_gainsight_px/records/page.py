@@ -130,6 +130,8 @@ class Slice:
     """What came of asking about a parent; None where no parent was asked about."""
     position: str | None = None
     """Where a full table continues after an interruption: the parent read last."""
+    total: int | None = None
+    """How many records PX has of the stream as a whole, where this slice tells."""
 
 
 def in_order(rows: list[Row]) -> list[Row]:

@@ -316,7 +316,7 @@ def test_a_signal_handler_takes_no_lock(sandbox: SandboxServer) -> None:
 def test_what_is_read_ahead_of_a_slow_target_is_bounded(
     sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the bytes that it takes, however much there is to read; here for a twentieth of the events."""
+    """By the bytes that it takes, however much there is to read; here a twentieth."""
     monkeypatch.setattr(planner, "_MOST_BYTES_HELD", EVENTS * 600 // 20)
     monkeypatch.setattr(planner, "_USUAL_BYTES", SETTINGS["page_size"] * 600)
     sandbox.misbehave()

@@ -34,6 +34,7 @@ def test_a_key_is_all_that_is_needed() -> None:
     assert settings.window == 190 * DAY
     assert settings.window_max_records == 10_000
     assert settings.lookback == 3_600_000
+    assert settings.full_read_days == 7
     assert settings.max_workers == 8
     assert settings.requests_per_second == 100
     assert settings.max_requests is None
@@ -52,6 +53,8 @@ def test_a_key_is_all_that_is_needed() -> None:
         ({"region": "MARS"}, "region must be one of US, EU, US2"),
         ({"requests_per_second": 201}, "requests_per_second must be at most 200, not 201"),
         ({"lookback_seconds": -1}, "lookback_seconds must be at least 0, not -1"),
+        ({"full_read_days": -1}, "full_read_days must be at least 0, not -1"),
+        ({"full_read_days": 366}, "full_read_days must be at most 365, not 366"),
         ({"lookback_seconds": 10**12}, "lookback_seconds must be at most 31536000"),
         ({"retry_timeout_seconds": 86_401}, "retry_timeout_seconds must be at most 86400"),
         ({"request_timeout_seconds": 10**12}, "request_timeout_seconds must be at most 3600"),
