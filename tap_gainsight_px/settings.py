@@ -76,6 +76,15 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         description="End of the sync, exclusive. Default: now.",
     ),
     th.Property(
+        "first_sync",
+        th.StringType(allowed_values=["oldest_first", "newest_first"]),
+        default="oldest_first",
+        title="First sync",
+        description="Where a first sync of events begins: with the oldest, or with the latest "
+        "days of all streams, which every run then keeps up to date while older ones are filled "
+        "in, newest first.",
+    ),
+    th.Property(
         "page_size",
         _whole(1, _LARGEST_PAGE),
         default=_LARGEST_PAGE,
@@ -207,6 +216,8 @@ class Settings:
     given_start: int | None
     """`start` where the user has set it, None where it is the default."""
     end: int
+    newest_first: bool
+    """Whether a first sync begins with the latest days."""
     page_size: int
     window: int
     window_max_records: int
@@ -241,6 +252,7 @@ class Settings:
             start=start,
             given_start=None if given_start is None else start,
             end=end,
+            newest_first=config["first_sync"] == "newest_first",
             page_size=config["page_size"],
             window=config["window_days"] * DAY,
             window_max_records=config["window_max_records"],

@@ -13,7 +13,7 @@ from singer_sdk.singerlib import Schema
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from tap_gainsight_px.catalog.event_tables import EventColumns
-from tap_gainsight_px.errors import RefusedError, TapError
+from tap_gainsight_px.errors import ParentsError, RefusedError, TapError
 from tap_gainsight_px.output.announced import AttributeMemory
 from tap_gainsight_px.output.batch_files import PARQUET, BatchFiles
 from tap_gainsight_px.output.full_readings import FullReadings
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.output.announced import Announced
+    from tap_gainsight_px.reading.planner import Job
     from tap_gainsight_px.records.page import Row, Slice
 
 
@@ -81,6 +82,8 @@ class PxStream(Stream):
         if spec.event_name is not None:
             self._columns = EventColumns(columns, fields=schema["properties"])
         self._attributes = AttributeMemory(spec.name, announced, self._columns)
+        self._earlier: Callable[[], list[Job]] = list
+        self._past: list[Job] = []
 
     def apply_catalog(self, catalog: Catalog) -> None:
         """Take from a catalog what is selected, and put into it the schema that holds now."""
@@ -240,15 +243,19 @@ class PxStream(Stream):
         try:
             with closing(progress.slices):
                 yield progress
+            self._past, self._earlier = self._earlier(), list
             if progress.end() and self._stream_version is not None:
                 self._write_activate_version_message(self._stream_version)
         except TapError as error:
             if error.ends_run or self.ABORT_AT_RECORD_COUNT is not None:
                 raise
+            if not isinstance(error, ParentsError):
+                self._past = []
             self._note_failure(error, run)
         finally:
             del run.progress[self.name]
-            self._oddities.sum_up()
+            if not self._past:
+                self._oddities.sum_up()
             self._save(progress.state)
             self._attributes.tell_columns_to_come()
 
@@ -286,9 +293,22 @@ class PxStream(Stream):
             columns=self._columns,
         )
         self._oddities = decode.oddities
+        self._state = state
         planned = for_a_sample(run) if self.ABORT_AT_RECORD_COUNT else run
         is_full_reading = full_readings is not None and full_readings.is_due
-        jobs = plan_jobs(self.spec, planned, decode, state, is_full_reading=is_full_reading)
+        plan = plan_jobs(self.spec, planned, decode, state, is_full_reading=is_full_reading)
+        self._earlier = plan.earlier
+        return self._progress(run, state, plan.jobs, full_readings=full_readings)
+
+    def _progress(
+        self,
+        run: Run,
+        state: StreamState,
+        jobs: list[Job],
+        *,
+        full_readings: FullReadings | None = None,
+        fills_back: bool = False,
+    ) -> StreamProgress:
         return StreamProgress(
             self.spec,
             state,
@@ -297,6 +317,7 @@ class PxStream(Stream):
             shortfalls=run.shortfalls,
             accepts_missing=run.settings.accept_missing_records,
             full_readings=full_readings,
+            fills_back=fills_back,
         )
 
     def _versions(self, run: Run, state: StreamState) -> FullReadings | None:
@@ -319,6 +340,27 @@ class PxStream(Stream):
         readings = FullReadings(self.name, state, days=days, now=run.clock.run_start)
         self._stream_version = readings.version
         return readings
+
+    def begin_past(self) -> bool:
+        """Let the workers begin to read what is missing of the past; say whether anything is.
+
+        To be called when all streams are up to date: the latest days of each come before the past
+        of any.
+        """
+        run, jobs = self._run(), self._past
+        self._past = []
+        if jobs:
+            run.progress[self.name] = self._progress(run, self._state, jobs, fills_back=True)
+        return bool(jobs)
+
+    def read_past(self) -> None:
+        """Write what `begin_past` has begun to read. The stream's SCHEMA has been written."""
+        batch_config = self.get_batch_config(self.config)
+        if batch_config is not None:
+            self._sync_batches(batch_config)
+            return
+        for _ in self._sync_records():
+            pass
 
     def _saving(self, slices: Generator[Slice, None, None]) -> Generator[Slice, None, None]:
         """Yield slices; after the last one, or an error, write STATE of what has been written."""
@@ -356,7 +398,8 @@ class PxStream(Stream):
             run.forbidden.append(self.name)
             return
         error.during(self.name)
-        run.failures.append(error)
+        if str(error) not in map(str, run.failures):
+            run.failures.append(error)
         self.logger.warning("%s. The other streams are read all the same", error)
 
     def log(self, message: str, *args: Any, **kwargs: Any) -> None:

@@ -274,6 +274,7 @@ class TapGainsightPx(Tap):
         """
         try:
             super().sync_all()
+            self._fill_in_the_past()
         except BaseException as error:
             # Nobody will take what the workers read from here on, so they have to be told.
             self._cancellation("the run has ended")
@@ -282,6 +283,12 @@ class TapGainsightPx(Tap):
             if failures and isinstance(error, TapError):
                 raise StreamsError([*failures, error]) from error
             raise
+
+    def _fill_in_the_past(self) -> None:
+        """Read what is older than what has been read, now that all streams are up to date."""
+        streams = [one for one in self.streams.values() if isinstance(one, PxStream)]
+        for stream in [one for one in streams if one.begin_past()]:
+            stream.read_past()
 
     def _sum_up(self) -> None:
         run = self._run

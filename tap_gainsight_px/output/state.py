@@ -1,7 +1,8 @@
 """The STATE of one stream: bookmark, position and version are read, moved and bounded here.
 
-An incremental stream has a bookmark: all records before it have been written out. It never moves
-back and never past the start of the run, by this host's clock or PX's. A full table that is read
+An incremental stream has a bookmark: all records before it have been written out, for events from
+`read_from` on, which moves back as older ones are filled in. The bookmark never moves back, and
+never past the start of the run, by this host's clock or PX's. A full table that is read
 parent by parent has a position instead, for the run that goes on after an interruption, and the
 version that its records carry. Knows nothing of the Singer SDK: it works on the dict that stands
 under the stream's name in the bookmarks of STATE.
@@ -13,7 +14,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.errors import StateError
-from tap_gainsight_px.timestamps import parse, to_iso
+from tap_gainsight_px.timestamps import EARLIEST, SECOND, floor_second, parse, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 # Fields of a stream's STATE. The first two are Singer's.
 _KEY = "replication_key"
 _VALUE = "replication_key_value"
+_READ_FROM = "read_from"
 _POSITION = "read_up_to"
 _VERSION = "version"
 _INCOMPLETE = "incomplete"
@@ -132,8 +134,13 @@ class StreamState:
         """Whether something has changed since `saved` was called."""
         self.bookmark: int | None = None
         """All records before this time (epoch milliseconds) have been written out."""
+        self.read_from: int | None = None
+        """From here (epoch ms, a whole second) up to the bookmark all records have been written
+        out; None where that is not known, or where it is no question of time."""
         if replication_key is not None:
             self.bookmark = read_bookmark(stream_name, entry, replication_key)
+        if self.bookmark is not None and entry.get(_READ_FROM) is not None:
+            self.read_from = self._read_from(entry[_READ_FROM], self.bookmark)
         if self._take_back():
             self.move_bookmark(clock.px_now)
 
@@ -149,6 +156,19 @@ class StreamState:
         )
         self.bookmark = None
         return True
+
+    def _read_from(self, value: Any, bookmark: int) -> int:
+        """Return where what has been read begins; at the bookmark where that cannot be told."""
+        time = _read_time(value)
+        if time is None:
+            logger.warning(
+                "%s: read_from in STATE is not a time: %.60r; what lies before the bookmark is "
+                "read again",
+                self._stream_name,
+                value,
+            )
+        latest = floor_second(bookmark)
+        return latest if time is None else min(-(-time // SECOND) * SECOND, latest)
 
     @property
     def is_incremental(self) -> bool:
@@ -174,6 +194,34 @@ class StreamState:
         self.bookmark = read_to if self.bookmark is None else max(read_to, self.bookmark)
         self._entry[_KEY] = self._replication_key
         self._entry[_VALUE] = to_iso(self.bookmark)
+        if self.read_from is not None:
+            self._set_read_from(min(self.read_from, floor_second(self.bookmark)))
+        self.is_changed = True
+
+    def begin_at(self, start: int) -> None:
+        """Take down where what is read begins, unless STATE says so.
+
+        Args:
+            start: Without a bookmark where this run begins to read; else where the runs before it
+                have begun, which did not write it down. Epoch milliseconds on a whole second.
+        """
+        if self.is_incremental and self.read_from is None:
+            self.read_from = start
+            if self.bookmark is not None:
+                self._set_read_from(start)
+
+    def move_read_from(self, start: int) -> None:
+        """Move the beginning of what has been read back to `start` (epoch ms), never forward."""
+        if self.read_from is None:
+            return
+        if self.bookmark is None:
+            # Something is missing of what the run has read first, so nothing of that counts.
+            self.move_bookmark(self.read_from)
+        self._set_read_from(min(self.read_from, start))
+
+    def _set_read_from(self, start: int) -> None:
+        self.read_from = max(start, EARLIEST)
+        self._entry[_READ_FROM] = to_iso(self.read_from)
         self.is_changed = True
 
     @property

@@ -44,7 +44,11 @@ class ChildReader:
         self._name = reader.spec.name
 
     def job(
-        self, ranges: Sequence[Window] | None, after: str | None = None
+        self,
+        ranges: Sequence[Window] | None,
+        after: str | None = None,
+        *,
+        fills_back: bool = False,
     ) -> Callable[[], Slice | More[Slice]]:
         """Return the job that reads the children of all parents.
 
@@ -52,10 +56,13 @@ class ChildReader:
             ranges: Stretches of time to ask each parent about; None where there are none.
             after: The parent that an interrupted run has read last; only for a stream without
                 ranges. `Slice.position` says after each parent how far its results have come.
+            fills_back: Whether the ranges go back in time.
         """
-        return lambda: self._plan(ranges, after)
+        return lambda: self._plan(ranges, after, fills_back=fills_back)
 
-    def _plan(self, ranges: Sequence[Window] | None, after: str | None) -> More[Slice]:
+    def _plan(
+        self, ranges: Sequence[Window] | None, after: str | None, *, fills_back: bool
+    ) -> More[Slice]:
         listing = self._parents.listing(self._name)
         ids = listing.ids
         if after is not None:
@@ -73,7 +80,11 @@ class ChildReader:
             "" if ranges is None else f" and {len(ranges)} ranges",
             100 * requests / _REQUESTS_A_DAY,
         )
-        jobs = self._one_by_one(ids) if ranges is None else self._by_range(ids, ranges)
+        jobs = (
+            self._one_by_one(ids)
+            if ranges is None
+            else self._by_range(ids, ranges, fills_back=fills_back)
+        )
         # Parents that could not be listed come first: what follows is not the whole.
         listed = Slice(
             [],
@@ -89,12 +100,18 @@ class ChildReader:
             yield partial(Slice, [], position=one)
 
     def _by_range(
-        self, ids: Sequence[str], ranges: Sequence[Window]
+        self, ids: Sequence[str], ranges: Sequence[Window], *, fills_back: bool
     ) -> Iterator[Callable[[], Slice | More[Slice]]]:
         for window in ranges:
             for one in ids:
                 yield partial(self._ask, one, self._reader.job(window, parent=one))
-            yield partial(Slice, [], read_to=window.end, subject=f"{self._name} {window}")
+            yield partial(
+                Slice,
+                [],
+                read_to=None if fills_back else window.end,
+                read_from=window.start if fills_back else None,
+                subject=f"{self._name} {window}",
+            )
 
     def _ask(self, parent: str, job: Callable[[], Slice | More[Slice]]) -> Slice | More[Slice]:
         """Ask about one parent; what is wrong with this one must not end the others.

@@ -37,6 +37,8 @@ class PageRequest:
     parent: str | None = None
     split_from: int | float = math.inf
     """How many records the window held that this one is a part of."""
+    fills_back: bool = False
+    """Whether the latest parts come first, so that what has been read grows backwards."""
 
     @property
     def is_settled(self) -> bool:

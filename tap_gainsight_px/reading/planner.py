@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from tap_gainsight_px.catalog.spec import HISTORY_DAYS, MAX_RANGE_DAYS, Paging
+from tap_gainsight_px.catalog.spec import MAX_RANGE_DAYS, Paging
 from tap_gainsight_px.reading.child_reader import ChildReader
 from tap_gainsight_px.reading.completeness import READINGS, other_page_size
 from tap_gainsight_px.reading.entity_reader import EntityReader
@@ -15,11 +15,18 @@ from tap_gainsight_px.reading.full_reader import FullReader
 from tap_gainsight_px.reading.ordered_pool import More, OrderedPool
 from tap_gainsight_px.reading.page_source import PageSource
 from tap_gainsight_px.reading.parent_ids import ParentIds
+from tap_gainsight_px.reading.ranges import (
+    known_before,
+    latest_windows,
+    log_range,
+    past_windows,
+    resume_at,
+)
 from tap_gainsight_px.reading.window_reader import WindowReader
-from tap_gainsight_px.reading.windows import Window, incremental_windows
+from tap_gainsight_px.reading.windows import incremental_windows
 from tap_gainsight_px.records.decoder import PageDecoder
 from tap_gainsight_px.records.page import held_bytes
-from tap_gainsight_px.timestamps import DAY, EARLIEST, floor_second, to_iso, to_iso_seconds
+from tap_gainsight_px.timestamps import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
     from tap_gainsight_px.errors import TapError
     from tap_gainsight_px.output.state import StreamState
     from tap_gainsight_px.reading.progress import StreamProgress
+    from tap_gainsight_px.reading.windows import Window
     from tap_gainsight_px.records.page import Slice
     from tap_gainsight_px.run_clock import RunClock
     from tap_gainsight_px.settings import Settings
@@ -43,6 +51,16 @@ _MOST_BYTES_HELD = 128 * 1024**2
 _USUAL_BYTES = 4 * 1024**2
 
 Job: TypeAlias = "Callable[[], Slice | More[Slice]]"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be read of one stream."""
+
+    jobs: list[Job]
+    """What brings it up to date."""
+    earlier: Callable[[], list[Job]] = list
+    """Gives what fills in its past, once the rest has been read; asked for one time."""
 
 
 @dataclass
@@ -99,11 +117,11 @@ def for_a_sample(run: Run) -> Run:
     A stream that is asked for each parent and week may be empty for years: the range of one call
     has to do.
     """
-    settings = run.settings
-    if settings.given_start is not None:
-        return run
-    start = max(settings.start, settings.end - MAX_RANGE_DAYS * DAY)
-    return replace(run, settings=replace(settings, start=start))
+    settings = replace(run.settings, newest_first=False)
+    if settings.given_start is None:
+        start = max(settings.start, settings.end - MAX_RANGE_DAYS * DAY)
+        settings = replace(settings, start=start)
+    return replace(run, settings=settings)
 
 
 def plan_jobs(
@@ -113,8 +131,8 @@ def plan_jobs(
     state: StreamState,
     *,
     is_full_reading: bool = False,
-) -> list[Job]:
-    """Return the jobs that read one stream.
+) -> Plan:
+    """Return what there is to read of one stream.
 
     Args:
         spec: The stream.
@@ -124,21 +142,22 @@ def plan_jobs(
             that an interrupted full table has read last.
         is_full_reading: Whether an incremental stream is read whole, to find what is gone.
     """
-    bookmark = state.bookmark
     reader = make_reader(spec, decode, run)
     deletes = not state.is_incremental and run.settings.emit_activate_version_messages
     time_range = spec.time_range
     if spec.parent is not None:
         children = ChildReader(reader, _parent_ids(spec.parent, run), spec.parent)
         if time_range is None:
-            return [children.job(None, state.position)]
-        return _jobs(spec, run, bookmark, lambda ranges: [children.job(ranges)])
+            return Plan([children.job(None, state.position)])
+        return _by_windows(spec, run, state, lambda ranges, **back: [children.job(ranges, **back)])
     if time_range is None:
         logger.info("%s: reading all", spec.name)
-        return [reader.job(None, needs_proof=deletes)]
+        return Plan([reader.job(None, needs_proof=deletes)])
     if time_range.full_table_is_whole:
-        return [_entity_job(reader, run, state, is_full_reading=is_full_reading)]
-    return _jobs(spec, run, bookmark, lambda ranges: [reader.job(one) for one in ranges])
+        return Plan([_entity_job(reader, run, state, is_full_reading=is_full_reading)])
+    return _by_windows(
+        spec, run, state, lambda ranges, **back: [reader.job(one, **back) for one in ranges]
+    )
 
 
 def _entity_job(
@@ -156,34 +175,74 @@ def _entity_job(
         return FullReader(reader, lambda _: True, read_to, needs_proof=deletes).next_page
     time_range = spec.time_range
     assert time_range is not None  # noqa: S101 - this stream has one
-    start = None if bookmark is None else _resume_at(bookmark, None, settings)
+    start = None if bookmark is None else resume_at(bookmark, settings)
 
     def begin() -> int | None:
         # By then PX has told its time.
         if bookmark is None or not run.clock.is_future(bookmark):
             return start
-        return _resume_at(run.clock.px_now, None, settings)
+        return resume_at(run.clock.px_now, settings)
 
     ends_now = settings.end == settings.run_start
-    _log_range(spec, settings, bookmark, start)
+    log_range(spec, settings, bookmark, start)
     return EntityReader(reader, time_range).job(begin, settings.end, ends_now=ends_now)
 
 
-def _jobs(
+class _JobsOf(Protocol):
+    """Gives the jobs that read some windows, in their order."""
+
+    def __call__(self, windows: Sequence[Window], /, *, fills_back: bool = False) -> list[Job]:
+        """Return the jobs.
+
+        Args:
+            windows: Stretches of time.
+            fills_back: Whether they go back in time.
+        """
+
+
+def _by_windows(
     spec: StreamSpec,
     run: Run,
-    bookmark: int | None,
-    jobs_of: Callable[[Sequence[Window]], list[Job]],
+    state: StreamState,
+    jobs_of: _JobsOf,
+) -> Plan:
+    """Return the jobs for all stretches of time: those up to the present, and those before them.
+
+    Args:
+        spec: The stream.
+        run: What the streams share.
+        state: Where the stream stands.
+        jobs_of: Gives the jobs for some windows.
+    """
+    time_range = spec.time_range
+    assert time_range is not None  # noqa: S101 - this stream has one
+    if state.bookmark is not None:
+        state.begin_at(known_before(time_range, run.settings, state.bookmark))
+    windows = latest_windows(spec, time_range, run.settings, state)
+    if windows:
+        state.begin_at(windows[0].start)
+
+    def earlier() -> list[Job]:
+        past = past_windows(spec, time_range, run.settings, state)
+        return jobs_of(past, fills_back=True) if past else []
+
+    return Plan(_after_a_look_at_the_clock(time_range, run, state, windows, jobs_of), earlier)
+
+
+def _after_a_look_at_the_clock(
+    time_range: TimeRange,
+    run: Run,
+    state: StreamState,
+    windows: Sequence[Window],
+    jobs_of: _JobsOf,
 ) -> list[Job]:
-    """Return the jobs for all stretches of time, the first of which looks at the clock of PX.
+    """Return the jobs for some windows, the first of which looks at the clock of PX.
 
     A host whose clock was ahead may have left a bookmark that lies in PX's future. PX tells its
     time with its first answer; then what lies between its present and the first stretch is read
     before it.
     """
-    time_range = spec.time_range
-    assert time_range is not None  # noqa: S101 - this stream has one
-    windows = _ranges(spec, time_range, run.settings, bookmark)
+    bookmark, read_from = state.bookmark, state.read_from
     jobs = jobs_of(windows) if windows else []
     if bookmark is None or not jobs:
         return jobs
@@ -193,7 +252,12 @@ def _jobs(
         outcome = first()
         if not run.clock.is_future(bookmark):
             return outcome
-        start = _resume_at(run.clock.px_now, run.settings.given_start, run.settings)
+        start = resume_at(
+            run.clock.px_now,
+            run.settings,
+            given_start=run.settings.given_start,
+            read_from=read_from,
+        )
         skipped = incremental_windows(
             time_range, start, begin, widest=run.settings.window, is_first_sync=False
         )
@@ -250,60 +314,3 @@ def make_reader(
 def page_size_of(spec: StreamSpec, settings: Settings) -> int:
     """Return how many records of a stream one page has, as the user and the endpoint want it."""
     return min(settings.page_size, spec.page_size_max or 1)
-
-
-def _ranges(
-    spec: StreamSpec, time_range: TimeRange, settings: Settings, bookmark: int | None
-) -> list[Window]:
-    """Return the stretches of time to read, from the bookmark or the start date on."""
-    start, end = settings.start, settings.end
-    if bookmark is not None:
-        start = _resume_at(bookmark, settings.given_start, settings)
-    is_first_sync = bookmark is None
-    ranges = incremental_windows(
-        time_range, start, end, widest=settings.window, is_first_sync=is_first_sync
-    )
-    _log_range(spec, settings, bookmark, start, windows=len(ranges))
-    return ranges
-
-
-def _log_range(
-    spec: StreamSpec,
-    settings: Settings,
-    bookmark: int | None,
-    start: int | None,
-    windows: int | None = None,
-) -> None:
-    """Say what one stream reads and why: the user has chosen a part of it only."""
-    if start is None:
-        begin = "the beginning (first sync: all there are)"
-    elif bookmark is not None:
-        is_bounded = start > floor_second(max(bookmark - settings.lookback, EARLIEST))
-        why = f"the bookmark {to_iso(bookmark)} minus lookback_seconds"
-        begin = f"{to_iso_seconds(start)} ({'start_date' if is_bounded else why})"
-    elif settings.given_start is not None:
-        begin = f"{to_iso_seconds(start)} (start_date)"
-    else:
-        is_all = start <= settings.end - HISTORY_DAYS * DAY
-        why = "first sync: all that PX keeps, 36 months" if is_all else "for a sample"
-        begin = f"{to_iso_seconds(start)} ({why})"
-    is_now = settings.end == settings.run_start
-    logger.info(
-        "%s: reading from %s to %s (%s)%s",
-        spec.name,
-        begin,
-        to_iso_seconds(settings.end),
-        "now" if is_now else "end_date",
-        "" if windows is None else f", windows: {windows}",
-    )
-
-
-def _resume_at(bookmark: int, given_start: int | None, settings: Settings) -> int:
-    """Return where to start again: a lookback before the bookmark.
-
-    But not before `start_date` where the bookmark has passed it.
-    """
-    start = floor_second(max(bookmark - settings.lookback, EARLIEST))
-    if given_start is None or given_start > bookmark:
-        return start
-    return max(start, given_start)

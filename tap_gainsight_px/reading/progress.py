@@ -28,7 +28,11 @@ _IDS_IN_A_LINE = 3
 
 
 class StreamProgress:
-    """How far a stream has come in this run, and whether all of it could be read."""
+    """How far a stream has come in this run, and whether all of it could be read.
+
+    A stream whose past is filled in has another one for that: what is missing of one stretch holds
+    up nothing of the other.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class StreamProgress:
         shortfalls: list[str],
         accepts_missing: bool = False,
         full_readings: FullReadings | None = None,
+        fills_back: bool = False,
     ) -> None:
         """Start before the first slice.
 
@@ -52,6 +57,8 @@ class StreamProgress:
             accepts_missing: Whether the user wants to pass over such records.
             full_readings: Knows the version of a stream that goes by a bookmark; None where its
                 records carry none.
+            fills_back: Whether the slices go back in time, and move `read_from` in STATE instead
+                of the bookmark.
         """
         self.spec = spec
         self.state = state
@@ -63,6 +70,8 @@ class StreamProgress:
         self._is_whole = self._is_confirmed = True
         self._has_gap = False
         self._total: int | None = None
+        self._edge = "read_from" if fills_back else "the bookmark"
+        self._fills_back = fills_back
         self._has_rows = False
         self._parents = ParentTally(spec)
 
@@ -93,6 +102,10 @@ class StreamProgress:
             self._parents.end_range(slice_.subject)
             if self._all_read:
                 self.state.move_bookmark(slice_.read_to)
+        if slice_.read_from is not None:
+            self._parents.end_range(slice_.subject)
+            if self._all_read:
+                self.state.move_read_from(slice_.read_from)
 
     def _add_missing(self, subject: str, missing: int) -> None:
         """Tell of announced records that never arrived, and stop in front of them or pass on."""
@@ -100,12 +113,12 @@ class StreamProgress:
         if self._accepts_missing and self.state.is_incremental:
             self._has_gap = True
             self.state.note_gap(subject, missing)
-            logger.warning("%s; accept_missing_records is set, so the bookmark passes them", line)
+            logger.warning("%s; accept_missing_records is set, so %s passes them", line, self._edge)
             return
         self._is_whole = False
         self._shortfalls.append(line)
         logger.error(
-            "%s; the bookmark stays in front of them and the next run reads them again", line
+            "%s; %s stays in front of them and the next run reads them again", line, self._edge
         )
 
     @property
@@ -123,7 +136,7 @@ class StreamProgress:
             TapError: Some or all parents could not be asked about.
         """
         self._parents.check_any_answered()
-        if gaps := self.state.gaps:
+        if (gaps := self.state.gaps) and not self._fills_back:
             logger.warning(
                 "%s: STATE holds %d stretches of time with records that never arrived and were "
                 "accepted as missing (%d records; the last: %s). To have them read again, remove "

@@ -63,6 +63,7 @@ class WindowReader:
         *,
         parent: str | None = None,
         needs_proof: bool = False,
+        fills_back: bool = False,
     ) -> Callable[[], Slice | More[Slice]]:
         """Return the job that reads one window.
 
@@ -71,8 +72,9 @@ class WindowReader:
             time_format: How times are written in a filter; None to find it out.
             parent: The record of the parent stream that is asked about.
             needs_proof: Whether the loader will delete what the result lacks.
+            fills_back: Whether the latest part comes first, where the window is split.
         """
-        request = PageRequest(self.spec, window, time_format, parent)
+        request = PageRequest(self.spec, window, time_format, parent, fills_back=fills_back)
         return lambda: self._read(request, needs_proof=needs_proof)
 
     def sample(self, window: Window) -> Sequence[Row]:

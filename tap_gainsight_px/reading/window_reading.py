@@ -221,7 +221,7 @@ class WindowReading:
             parts = max(parts, _PARTS_AROUND_A_BURST)
         return [
             replace(self._asked, window=part, split_from=self.holds)
-            for part in split(window, parts)
+            for part in split(window, parts)[:: -1 if request.fills_back else 1]
         ]
 
     def slice(self) -> Slice:
@@ -240,7 +240,8 @@ class WindowReading:
         window = request.window
         return Slice(
             rows=rows,
-            read_to=window.end if window else None,
+            read_to=window.end if window and not request.fills_back else None,
+            read_from=window.start if window and request.fills_back else None,
             missing=ledger.missing,
             is_confirmed=is_confirmed,
             subject=request.subject,

@@ -61,11 +61,38 @@ def incremental_windows(
     """
     if time_range.granularity is not None:
         return cut_aligned(start, end, *_STEPS[time_range.granularity])
-    if time_range.max_days is not None:
-        widest = min(widest, time_range.max_days * DAY)
+    widest = _widest(time_range, widest)
     # The first records of a long sync need not wait for the whole of a wide window.
     first_end = min(start + DAY, end) if is_first_sync else start
     return cut(start, first_end, widest) + cut(first_end, end, widest)
+
+
+def earlier_windows(time_range: TimeRange, start: int, end: int, *, widest: int) -> list[Window]:
+    """Go back from `end` to `start` in windows that the endpoint accepts, latest first.
+
+    Args:
+        time_range: How the endpoint is asked for a stretch of time, and for how long a one.
+        start: Inclusive, epoch milliseconds on a whole second.
+        end: Exclusive, epoch milliseconds on a whole second; for sums the beginning of one.
+        widest: Widest window that the user wants, in milliseconds.
+    """
+    if time_range.granularity is not None:
+        return cut_aligned(start, end, *_STEPS[time_range.granularity])[::-1]
+    step = _widest(time_range, widest) // SECOND * SECOND
+    return [Window(max(start, at - step), at) for at in range(end, start, -step)]
+
+
+def floor_step(time_range: TimeRange, at: int) -> int:
+    """Return the beginning of the sum that a time (epoch ms) lies in; without sums, the time."""
+    if time_range.granularity is None:
+        return at
+    step, first = _STEPS[time_range.granularity]
+    return at - (at - first) % step
+
+
+def _widest(time_range: TimeRange, widest: int) -> int:
+    """Return the widest window that user and endpoint accept, in milliseconds."""
+    return widest if time_range.max_days is None else min(widest, time_range.max_days * DAY)
 
 
 def cut(start: int, end: int, widest: int) -> list[Window]:

@@ -120,6 +120,9 @@ class Slice:
     rows: Sequence[Row]
     read_to: int | None = None
     """All records before this time (epoch ms) are in this slice or an earlier one."""
+    read_from: int | None = None
+    """All records from this time on (epoch ms), up to what was read before, are in this slice or
+    an earlier one: it fills back. Never together with `read_to`."""
     missing: int = 0
     """How many records the API announced that did not arrive."""
     is_confirmed: bool = True
