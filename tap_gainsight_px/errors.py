@@ -10,7 +10,8 @@
     │   │   ├── DuplicateRequestError  equals an earlier request: this one alone waits
     │   │   ├── EdgeRefusedError  403, but by a firewall in front of PX
     │   │   ├── RateLimitedError  429: every worker pauses and all slow down
-    │   │   └── TooManyScrollsError  fewer scrolls at once
+    │   │   ├── TooManyScrollsError  fewer scrolls at once
+    │   │   └── UnreachableError  no connection; given up soon where there never was one
     │   └── DailyLimitError       the account's requests of the day are used up
     ├── WindowError               a window could not be read whole, however often it was tried
     ├── ParentsError              parents of a stream could not be asked about
@@ -172,6 +173,10 @@ class TooManyScrollsError(RetriableError):
     concerns_all = False
     first_wait = 5.0
     longest_wait = 60.0
+
+
+class UnreachableError(RetriableError):
+    """There was no connection, so the request was not sent."""
 
 
 class DailyLimitError(RequestError):

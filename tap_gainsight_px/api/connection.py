@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -64,17 +65,27 @@ class Connection:
         self._base = (self._request.url or "").rstrip("/")
 
     def get(
-        self, path: str, params: Mapping[str, str | int]
+        self,
+        path: str,
+        params: Mapping[str, str | int],
+        *,
+        longest_connect: float = math.inf,
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Return status, headers and body of the answer to one request.
 
+        Args:
+            path: Its path, such as `/v1/users`.
+            params: Its query parameters.
+            longest_connect: Seconds within which an address has to take the connection.
+
         Raises:
-            RetriableError: There was no connection.
+            UnreachableError: There was no connection.
             AnswerLostError: The answer did not arrive, or not whole or not in time.
             RefusedError: It cannot arrive: the address, a certificate or its size is wrong.
         """
         self._request.url = f"{self._base}{path}{'?' if params else ''}{urlencode(params)}"
-        self._deadline.start(self._settings.request_timeout_seconds)
+        seconds = self._settings.request_timeout_seconds
+        self._deadline.start(seconds, longest_connect=longest_connect)
         try:
             response = self._send(self._request, timeout=self._deadline.left())
             body = _read(path, response)

@@ -7,6 +7,7 @@ could hold a worker for ever.
 from __future__ import annotations
 
 import io
+import math
 import time
 from functools import partial
 from http.client import HTTPResponse
@@ -29,10 +30,20 @@ class Deadline:
         """Start without time; `clock` gives seconds and never goes back."""
         self._clock = clock
         self._at = clock()
+        self._longest_connect = math.inf
 
-    def start(self, seconds: float) -> None:
-        """Give the next request `seconds` from now."""
+    def start(self, seconds: float, *, longest_connect: float = math.inf) -> None:
+        """Give the next request `seconds` from now, and each try to connect at most so long."""
         self._at = self._clock() + seconds
+        self._longest_connect = longest_connect
+
+    def left_to_connect(self) -> float:
+        """Return the seconds within which an address has to take the connection.
+
+        Raises:
+            TimeoutError: There are none.
+        """
+        return min(self.left(), self._longest_connect)
 
     def left(self) -> float:
         """Return the seconds that are left, always more than 0.
@@ -78,7 +89,7 @@ class _DeadlineConnection:
         self.response_class = partial(_DeadlineResponse, deadline=self.deadline)
 
     def _new_conn(self) -> socket.socket:
-        self.timeout = self.deadline.left()
+        self.timeout = self.deadline.left_to_connect()
         sock: socket.socket = super()._new_conn()  # type: ignore[misc]
         # What comes next on it is the TLS handshake, whose timeout bounds it as a whole.
         sock.settimeout(self.deadline.left())

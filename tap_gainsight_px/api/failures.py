@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from tap_gainsight_px.errors import AnswerLostError, RefusedError, RequestError, RetriableError
+from tap_gainsight_px.errors import (
+    AnswerLostError,
+    RefusedError,
+    RequestError,
+    RetriableError,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +100,7 @@ def _passing_failure(error: Exception, what: str, path: str) -> RequestError:
         advice = f"Check {_PROXIES}"
     line = f"{what}: {_reason(error)}"
     if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error):
-        return RetriableError(line, path=path, advice=advice)
+        return UnreachableError(line, path=path, advice=advice)
     return AnswerLostError(line, path=path, advice=advice)
 
 

@@ -57,10 +57,10 @@ _DAY_USED_UP = re.compile(r"\b(day|daily|today)\b", re.IGNORECASE)
 
 _ADVICE = {
     400: "The API does not accept the request: check the settings, or report it to the tap",
-    401: "Check api_key and region: a key works in one data centre only",
+    401: "Check api_key and region: a key works in one data centre only, and --check asks them all",
     403: "The key may not read this: give it the Read permission in PX (Administration → REST API)"
     ", or deselect the stream",
-    404: "Check api_url and region",
+    404: "Check api_url and region, or ask with --check: a key is unknown outside of its region",
     407: "Check the user name and password of the proxy (HTTPS_PROXY, HTTP_PROXY)",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from functools import partial
@@ -17,6 +18,7 @@ from tap_gainsight_px.errors import (
     RateLimitedError,
     StoppedError,
     TooManyScrollsError,
+    UnreachableError,
 )
 from tap_gainsight_px.redaction import hide, hide_address
 
@@ -28,6 +30,13 @@ if TYPE_CHECKING:
     from tap_gainsight_px.settings import Settings
 
 T = TypeVar("T")
+
+# Where no answer has ever come, the address is more likely to be wrong than PX to be down: whoever
+# waits at a terminal is told soon. Seconds from the first request on, between two tries, and for
+# each address of a host.
+_FIRST_ANSWER_SECONDS = 10.0
+_FIRST_WAIT_SECONDS = 2.0
+_FIRST_CONNECT_SECONDS = 4.0
 
 Params: TypeAlias = "Mapping[str, str | int]"
 """Query parameters of one request."""
@@ -79,6 +88,8 @@ class Transport:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._sent = 0
+        self._began: float | None = None
+        self._has_answered = False
         self.scrolls = ScrollLimit(settings.max_workers, clock=clock, wait=wait)
 
     @property
@@ -107,6 +118,7 @@ class Transport:
         Raises:
             RefusedError: The API said no.
             RetriableError: All tries within `retry_timeout_seconds` failed; the last one like this.
+            UnreachableError: Likewise, or nothing has ever answered in this run.
             ScrollLostError: The scroll that was to be continued no longer exists.
             DailyLimitError: The account's requests of the day are used up.
             StoppedError: `max_requests` is reached, or the run was asked to end.
@@ -126,7 +138,7 @@ class Transport:
         """
         self._wait(0)  # a run that is to end sends nothing more
         self._count()
-        return self._connection().get(path, params)
+        return self._ask(path, params)
 
     def _once(
         self,
@@ -141,7 +153,7 @@ class Transport:
         run_clock = self._run_clock
         sent_at = run_clock.now() if run_clock else 0
         try:
-            status, headers, body = self._connection().get(path, params)
+            status, headers, body = self._ask(path, params)
             check_status(path, status, headers, body, in_scroll="scrollId" in params)
             if run_clock:
                 # Before anybody has the answer: what it holds was there at that time.
@@ -158,6 +170,21 @@ class Transport:
             if on_lost is not None:
                 on_lost()
             raise
+
+    def _ask(self, path: str, params: Params) -> tuple[int, Mapping[str, str], bytes]:
+        if self._began is None:
+            self._began = self._clock()
+        longest = math.inf if self._has_answered else _FIRST_CONNECT_SECONDS
+        try:
+            answer = self._connection().get(path, params, longest_connect=longest)
+        except UnreachableError as error:
+            if not self._has_answered:
+                is_over = self._clock() - self._began >= _FIRST_ANSWER_SECONDS
+                error.longest_patience = 0.0 if is_over else math.inf
+                error.longest_wait = _FIRST_WAIT_SECONDS
+            raise
+        self._has_answered = True
+        return answer
 
     def _count(self) -> None:
         limit = self._settings.max_requests

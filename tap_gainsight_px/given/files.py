@@ -41,7 +41,7 @@ def read_json_object(
     try:
         body = sys.stdin.buffer.read() if path == _STANDARD_INPUT else Path(path).read_bytes()
     except OSError as error:
-        message = f"{named} cannot be read: {error.strerror or error}"
+        message = f"{named} cannot be read: {error.strerror or error}; check its path"
         raise SettingsError(message) from error
     return parse_json_object(body, named, parse_float=parse_float)
 
@@ -60,12 +60,12 @@ def parse_json_object(
         SettingsError: It does not.
     """
     if not body.strip():
-        message = f"{what} is empty"
+        message = f"{what} is empty; it must hold a JSON object"
         raise SettingsError(message)
     try:
         text = body.decode(json.detect_encoding(body))
     except UnicodeDecodeError as error:
-        message = f"{what} cannot be read: it is neither UTF-8 nor UTF-16"
+        message = f"{what} cannot be read: it is neither UTF-8 nor UTF-16; save it as UTF-8"
         raise SettingsError(message) from error
 
     def number(digits: str) -> Any:

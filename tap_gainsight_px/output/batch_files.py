@@ -121,7 +121,8 @@ class BatchFiles:
             except OSError as error:
                 message = (
                     f"{self._stream}: no BATCH file can be written to batch_config.storage.root "
-                    f"{self._storage.root} ({error})"
+                    f"{self._storage.root} ({error}). Make room, or choose another place; then run "
+                    "again with the last STATE"
                 )
                 raise TapError(message) from error
             yield url

@@ -75,8 +75,13 @@ def write_output(lines: bytes) -> None:
                 rest = rest[output.write(rest) :]
         sys.stdout.flush()
     except BrokenPipeError as error:
-        message = "the target has closed the pipe; its own log says why"
+        message = (
+            "the target has closed the pipe: its own log says why. Run again with the last STATE"
+        )
         raise OutputError(message) from error
     except OSError as error:
-        message = f"standard output cannot be written: {error.strerror or error}"
+        message = (
+            f"standard output cannot be written: {error.strerror or error}. Make room where it is "
+            "kept, and run again with the last STATE"
+        )
         raise OutputError(message) from error

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_gainsight_px.errors import RefusedError, RequestError, RetriableError
+from tap_gainsight_px.api.deadline import Deadline
+from tap_gainsight_px.errors import RefusedError, RequestError, RetriableError, UnreachableError
 from tests.transport.wire import PATH, USERS, FakeTime, RawServer, http, transport_to, users
 
 if TYPE_CHECKING:
@@ -95,12 +96,51 @@ def test_a_proxy_that_refuses_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
         assert_ends_at_once("https://px.test", "the proxy refuses to connect (HTTP 403)")
 
 
-def test_a_proxy_that_is_down_may_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is tried again, and named at the end."""
+@pytest.mark.parametrize("proxy", [False, True], ids=["PX", "proxy"])
+def test_where_nothing_has_ever_answered_it_is_told_soon(
+    monkeypatch: pytest.MonkeyPatch,
+    proxy: bool,  # noqa: FBT001 - a case
+) -> None:
+    """The address is more likely to be wrong than the host to be down: within 20 seconds."""
     with RawServer(lambda _: None) as server:
         pass
-    monkeypatch.setenv("HTTP_PROXY", server.url)
-    error, time = ask("http://px.test")
+    if proxy:
+        monkeypatch.setenv("HTTP_PROXY", server.url)
+    error, time = ask("http://px.test" if proxy else server.url)
+    assert isinstance(error, UnreachableError)
+    assert "connection refused. Check" in str(error)
+    assert error.ends_run
+    assert 10 <= sum(time.waits) <= 12
+
+
+def test_an_address_that_takes_no_connection_is_given_up_soon() -> None:
+    """Packets that a firewall drops: each address gets 4 seconds until something has answered."""
+    given: list[float] = []
+    with RawServer(lambda _: http(200, USERS, Connection="close")) as server:
+        transport = transport_to(server.url, timeout=100)
+        with pytest.MonkeyPatch.context() as patch:
+            original = Deadline.left_to_connect
+
+            def watched(deadline: Deadline) -> float:
+                given.append(original(deadline))
+                return given[-1]
+
+            patch.setattr(Deadline, "left_to_connect", watched)
+            transport.get(PATH, {}, users)
+            transport.get(PATH, {}, users)
+    assert given == [4, pytest.approx(100, abs=5)]
+
+
+def test_a_proxy_that_goes_down_may_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has answered before, so it is tried again, and named at the end."""
+    time = FakeTime()
+    with RawServer(lambda _: http(200, USERS, Connection="close")) as server:
+        monkeypatch.setenv("HTTP_PROXY", server.url)
+        transport = transport_to("http://px.test", time)
+        assert transport.get(PATH, {}, users)
+    with pytest.raises(RequestError) as caught:
+        transport.get(PATH, {}, users)
+    error = caught.value
     assert "through the proxy: connection refused" in str(error)
     assert "HTTP_PROXY" in str(error)
     assert "api_url" not in str(error)
