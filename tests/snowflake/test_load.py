@@ -238,7 +238,8 @@ def test_the_columns_of_the_loader_say_the_same_either_way(
         last = set(second.values(stream, key))
         for row in table["rows"]:
             run = second if row[key.upper()] in last else first
-            assert row["_SDC_TABLE_VERSION"] == run.activated.get(stream)
+            version = run.activated.get(stream) or run.bookmark(stream).get("version")
+            assert row["_SDC_TABLE_VERSION"] == version
             for name in ("EXTRACTED_AT", "RECEIVED_AT", "BATCHED_AT"):
                 assert table["types"][f"_SDC_{name}"] == "TIMESTAMP_TZ"
                 assert held(row[f"_SDC_{name}"], "TIMESTAMP_TZ").utcoffset() is not None
@@ -266,6 +267,30 @@ def test_a_row_goes_and_comes_back(tmp_path: Path, *, hard_delete: bool) -> None
     ]
     gone = {"stays": False} if hard_delete else {"stays": False, "back": True}
     assert marks == [{"stays": False, "back": False}, gone, {"stays": False, "back": False}]
+
+
+@pytest.mark.parametrize("hard_delete", [False, True], ids=["mark", "delete"])
+def test_users_who_are_gone_go_with_a_full_reading(tmp_path: Path, *, hard_delete: bool) -> None:
+    """And who was loaded before there were versions stays: docs/loading.md says what to do."""
+    made, runs = empty_world(), []
+    for key in ("without a version", "gone", "stays"):
+        made.put("users", {"aptrinsicId": key, "lastModifiedDate": made.clock.now_ms() - DAY})
+    with SandboxServer(made) as sandbox:
+        runs.append(sync(sandbox, "users", emit_activate_version_messages=False))
+        for key in ("gone", "stays"):
+            made.put("users", {"aptrinsicId": key, "lastModifiedDate": made.clock.now_ms()})
+        made.delete("users", "without a version")
+        for days in (1, 7):
+            made.clock.advance(days=days)
+            runs.append(sync(sandbox, "users", state=runs[-1].state))
+            made.delete("users", "gone")
+        made.clock.advance(days=7)
+        runs.append(sync(sandbox, "users", state=runs[-1].state))
+    after_each = Loader(tmp_path, *runs, hard_delete=hard_delete).after_each()
+    rows = after_each[-1]["tables"]["USERS"]["rows"]
+    marks = {row["APTRINSICID"]: bool(row["_SDC_DELETED_AT"]) for row in rows}
+    gone = {} if hard_delete else {"gone": True}
+    assert marks == {"without a version": False, "stays": False, **gone}
 
 
 def test_the_loader_refuses_parquet(tmp_path: Path) -> None:
