@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PROXIES = "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"
+_NO_CONNECTION = re.compile("NewConnectionError|NameResolutionError")
 _REFUSED_BY_PROXY = re.compile(r"Tunnel connection failed: (4\d\d)")
 
 # What the HTTP library says → what is wrong, and what to do. The first that is found counts.
@@ -99,7 +100,7 @@ def _passing_failure(error: Exception, what: str, path: str) -> RequestError:
         what += " through the proxy"
         advice = f"Check {_PROXIES}"
     line = f"{what}: {_reason(error)}"
-    if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error):
+    if isinstance(error, requests.ConnectTimeout) or _NO_CONNECTION.search(repr(error)):
         return UnreachableError(line, path=path, advice=advice)
     return AnswerLostError(line, path=path, advice=advice)
 

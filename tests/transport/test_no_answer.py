@@ -113,6 +113,19 @@ def test_where_nothing_has_ever_answered_it_is_told_soon(
     assert 10 <= sum(time.waits) <= 12
 
 
+def test_a_name_that_is_not_resolved_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Likewise."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    error, time = ask("http://px.test")
+    assert isinstance(error, UnreachableError)
+    assert "the host name cannot be resolved. Check the network, api_url and region" in str(error)
+    assert 10 <= sum(time.waits) <= 12
+
+
 def test_an_address_that_takes_no_connection_is_given_up_soon() -> None:
     """Packets that a firewall drops: each address gets 4 seconds until something has answered."""
     given: list[float] = []
