@@ -15,7 +15,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 from tap_gainsight_px.catalog.event_tables import EventColumns
 from tap_gainsight_px.errors import ParentsError, RefusedError, TapError
 from tap_gainsight_px.output.announced import AttributeMemory
-from tap_gainsight_px.output.batch_files import PARQUET, BatchFiles
+from tap_gainsight_px.output.batch_files import BatchFiles
 from tap_gainsight_px.output.full_readings import FullReadings
 from tap_gainsight_px.output.message_writer import PageWriter
 from tap_gainsight_px.output.state import StreamState
@@ -196,8 +196,8 @@ class PxStream(Stream):
     def _message_format(self) -> MessageFormat | None:
         """Return what a message looks like, or None where each record needs the SDK's own path.
 
-        That is the case for everything that looks at single records: stream maps, flattening,
-        Parquet and `--test`.
+        That is the case for everything that looks at single records: stream maps, flattening and
+        `--test`.
         """
         stream_map = self.stream_maps[0]
         batch_config = self.get_batch_config(self.config)
@@ -206,7 +206,6 @@ class PxStream(Stream):
             or type(stream_map) is not SameRecordTransform
             or stream_map.flattening_enabled
             or self.ABORT_AT_RECORD_COUNT is not None
-            or (batch_config is not None and batch_config.encoding.format == PARQUET)
             or not isinstance(self._tap.message_writer, PageWriter)
         ):
             return None

@@ -18,21 +18,19 @@ from __future__ import annotations
 import gzip
 from contextlib import nullcontext
 from dataclasses import replace
-from decimal import Decimal
 from itertools import groupby
 from typing import IO, TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from singer_sdk.singerlib.json import serialize_json
 
-from tap_gainsight_px.catalog.schemas import declared_type
 from tap_gainsight_px.errors import TapError
+from tap_gainsight_px.output.parquet_columns import ParquetColumns
 from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    import pyarrow as pa
     from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
 
     from tap_gainsight_px.run_clock import RunClock
@@ -41,9 +39,6 @@ PARQUET = "parquet"
 
 # Level 6, which is usual, makes them a seventh smaller and takes three times as long.
 _COMPRESSION = 3
-
-# What is of no one type among these becomes text.
-_ARROW_TYPES = {"integer": "int64", "number": "float64", "boolean": "bool_"}
 
 _DELETED = "_sdc_deleted_at"
 _LOADED: Mapping[str, Any] = {
@@ -85,7 +80,7 @@ class BatchFiles:
         self._clock = clock
         self._storage = batch_config.storage
         self._batch_size = batch_config.batch_size
-        self._fields: Mapping[str, Any] = {**schema.get("properties", {}), **_LOADED}
+        self._columns = ParquetColumns(stream, {**schema.get("properties", {}), **_LOADED})
         self._name = f"{self._storage.prefix or ''}{tap_name}--{stream}-{uuid4()}"
         self._files = 0
         self._is_parquet = batch_config.encoding.format == PARQUET
@@ -102,7 +97,7 @@ class BatchFiles:
         """Write files of `batch_size` records; yield the address of each once it is complete.
 
         Args:
-            records: As dicts, or for JSON lines as a line each.
+            records: As dicts, or as a line of JSON each.
 
         Raises:
             TapError: A file cannot be written, or a value is not of the type that its column has.
@@ -114,7 +109,7 @@ class BatchFiles:
             try:
                 with self._storage.open(file_name, "wb") as file:
                     if self._is_parquet:
-                        self._write_parquet(cast("Sequence[dict[str, Any]]", some), file)
+                        self._write_parquet(some, file)
                     else:
                         self._write_lines(some, file)
                 url = self._storage.get_url(file_name)
@@ -168,54 +163,9 @@ class BatchFiles:
                         for one in cast("Iterable[dict[str, Any]]", some)
                     )
 
-    def _write_parquet(self, records: Sequence[dict[str, Any]], file: IO[bytes]) -> None:
-        import pyarrow as pa  # noqa: PLC0415
+    def _write_parquet(self, records: Sequence[dict[str, Any] | bytes], file: IO[bytes]) -> None:
         from pyarrow import parquet  # noqa: PLC0415
 
-        loaded = self._loaded()
-        records = [{**one, **loaded, _DELETED: one.get(_DELETED)} for one in records]
-        # The schema's fields are columns even where no record has them, so that all files of a
-        # stream have the same. What the schema does not know comes behind them.
-        unknown = {name for record in records for name in record}.difference(self._fields)
-        names = [*self._fields, *sorted(unknown)]
-        columns = {_text(name): self._column(name, records) for name in names}
+        table = self._columns.table(records, self._loaded())
         compression = "gzip" if self._is_packed else "snappy"
-        parquet.write_table(pa.table(columns), file, compression=compression)
-
-    def _column(self, name: str, records: Sequence[dict[str, Any]]) -> pa.Array:
-        import pyarrow as pa  # noqa: PLC0415
-
-        field = self._fields.get(name, {})
-        kind = getattr(pa, _ARROW_TYPES.get(declared_type(field), "string"))()
-        try:
-            return pa.array([_shaped(record.get(name), field) for record in records], kind)
-        except (pa.ArrowException, ArithmeticError, TypeError, ValueError) as error:
-            message = (
-                f"{self._stream}: a value of {name} does not fit a Parquet column of {kind} "
-                f"({error}); set batch_config.encoding.format to jsonl, or deselect the field"
-            )
-            raise TapError(message) from error
-
-
-def _shaped(value: Any, field: Mapping[str, Any]) -> Any:
-    """Return a value as its column holds it: an object, a list or anything free-form as JSON."""
-    kind = declared_type(field)
-    if value is None or kind == "boolean":
-        return value
-    if kind in {"integer", "number"}:
-        return _exact(value, int if kind == "integer" else float)
-    return _text(value if isinstance(value, str) and field.get("type") else serialize_json(value))
-
-
-def _exact(value: Any, kind: type[int | float]) -> int | float:
-    """Return a number as an `int` or `float` of the same digits; raise where there is none."""
-    number = kind(value)
-    if Decimal(str(number)) != Decimal(str(value)):
-        message = f"{str(value)[:60]} would become {number}"
-        raise ValueError(message)
-    return number
-
-
-def _text(text: str) -> str:
-    """Return text that UTF-8 can hold: JSON may name half of a character."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        parquet.write_table(table, file, compression=compression)

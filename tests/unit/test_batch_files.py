@@ -31,7 +31,7 @@ def files(folder: Path, size: int = 10, **encoding: str) -> BatchConfig:
     return BatchConfig.from_dict(config)
 
 
-def written(folder: Path, *records: dict[str, Any], **fields: Any) -> pyarrow.Table:
+def written(folder: Path, *records: dict[str, Any] | bytes, **fields: Any) -> pyarrow.Table:
     """Write records of some fields to one file, and read it."""
     config = files(folder, format="parquet")
     (url,) = batch_files(config, **fields).write(records)
@@ -147,3 +147,21 @@ def test_columns_stand_in_the_order_of_the_schema(tmp_path: Path) -> None:
     table = written(tmp_path, {"a": 1}, {"z": 0, "b": 2}, b=number, a=number, c=number)
     assert table.column_names == ["b", "a", "c", "z"]
     assert str(table.schema.field("c").type) == "int64"
+
+
+def test_lines_and_dicts_stand_in_one_column_in_their_order(tmp_path: Path) -> None:
+    """On a page with something odd most records are lines, and the odd ones are dicts."""
+    table = written(
+        tmp_path,
+        b'{"a":"x","b":1}\n',
+        {"a": Decimal("1.10"), "new": True},
+        b'{"a":1.10,"b":null}\n',
+        b'{"new":[1, 2],"a":null}\n',
+        a={"type": ["string", "number", "null"]},
+        b={"type": "integer"},
+    )
+    assert table.to_pydict() == {
+        "a": ["x", "1.10", "1.10", None],
+        "b": [1, None, None, None],
+        "new": [None, "true", None, "[1, 2]"],
+    }
