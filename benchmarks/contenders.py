@@ -59,8 +59,16 @@ def this_tap(job: Job) -> Commands:
     return [[program("tap-gainsight-px"), *tap_options(job)]]
 
 
-def tap_options(job: Job, *, only: Sequence[str] | None = (STREAM,)) -> list[str | Path]:
-    """Return the command-line options of the tap; `only` names the streams to select."""
+def tap_options(
+    job: Job, *, only: Sequence[str] | None = (STREAM,), without: Sequence[Sequence[str]] = ()
+) -> list[str | Path]:
+    """Return the command-line options of the tap.
+
+    Args:
+        job: What is to be read.
+        only: Names of the streams to select; None for what is selected by default.
+        without: The fields of them that are deselected, as breadcrumbs.
+    """
     config = {
         "api_key": API_KEY,
         "api_url": job.world.url,
@@ -71,7 +79,10 @@ def tap_options(job: Job, *, only: Sequence[str] | None = (STREAM,)) -> list[str
     }
     options: list[str | Path] = ["--config", job.write("tap.json", config)]
     if only is not None:
-        catalog = selected(json.loads(discovered(program("tap-gainsight-px"))), only)
+        # Only PX knows the columns of a table of events.
+        source = options if job.settings.get("custom_event_streams") else []
+        catalog = json.loads(discovered(program("tap-gainsight-px"), *source))
+        selected(catalog, only, without)
         options += ["--catalog", job.write("tap-catalog.json", catalog)]
     return options
 
@@ -155,12 +166,16 @@ def windows(job: Job) -> list[tuple[datetime, datetime]]:
     return found
 
 
-def selected(catalog: dict[str, Any], only: Sequence[str]) -> dict[str, Any]:
-    """Return a catalog in which just these streams are selected."""
+def selected(
+    catalog: dict[str, Any], only: Sequence[str], without: Sequence[Sequence[str]] = ()
+) -> dict[str, Any]:
+    """Return a catalog in which just these streams are selected, `without` some fields."""
     for stream in catalog["streams"]:
         for entry in stream["metadata"]:
             if not entry["breadcrumb"]:
                 entry["metadata"]["selected"] = stream["tap_stream_id"] in only
+            elif entry["breadcrumb"] in map(list, without):
+                entry["metadata"]["selected"] = False
     return catalog
 
 

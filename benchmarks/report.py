@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.sections import (
     cpu,
     memory,
+    odd,
     pipe,
     profile,
     saturation,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 SECTIONS: dict[str, ModuleType] = {
     "cpu": cpu,
+    "odd": odd,
     "waiting": waiting,
     "saturation": saturation,
     "small_streams": small_streams,

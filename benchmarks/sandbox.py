@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import requests
 
-from benchmarks.place import program
+from benchmarks.place import OWN_PYTHON, program
+from benchmarks.runners import odd_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +102,21 @@ def sandbox(
         "--latency-ms": latency_ms,
     }
     given = [str(part) for option in options.items() for part in option]
-    command: list[str | Path] = [program("px-sandbox"), "--as-documented", *given]
+    with _serving([program("px-sandbox"), "--as-documented", *given], anchor, days) as world:
+        yield world
+
+
+@contextmanager
+def odd_sandbox(shape: str, records: int) -> Iterator[Sandbox]:
+    """Start a sandbox of so many events of one shape, and stop it in the end."""
+    anchor = datetime.fromtimestamp(odd_world.ANCHOR_MS / 1_000, timezone.utc)
+    command = [OWN_PYTHON, "-m", odd_world.__name__, shape, str(records)]
+    with _serving(command, anchor, odd_world.DAYS) as world:
+        yield world
+
+
+@contextmanager
+def _serving(command: list[str | Path], anchor: datetime, days: int) -> Iterator[Sandbox]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         try:
             line = process.stdout.readline() if process.stdout else ""

@@ -43,7 +43,7 @@ def test_lines_and_dicts_become_the_same_table(
 ) -> None:
     """Column by column: type, order and every value."""
     spec, schema, body = drawn
-    fields = {**schema["properties"], **dict.fromkeys(beside, {"type": "integer"})}
+    fields = {**schema["properties"], **{name: {"type": "integer"} for name in beside}}
     bare = MessageFormat(spec.name, is_bare=True)
     columns = ParquetColumns(spec.name, fields)
     slow = [record for _, _, record in PageDecoder(spec, schema)(body).rows]
