@@ -7,9 +7,10 @@ decoded is still in the processor's cache when it goes into the columns; that is
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -19,7 +20,7 @@ from tap_gainsight_px.catalog.schemas import declared_type
 from tap_gainsight_px.errors import TapError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -45,9 +46,29 @@ class ParquetColumns:
         """
         self._stream = stream
         self._fields = fields
-        # The type of a line has them too: they are learnt from lines that it does not fit.
-        self._learnt: set[str] = set()
-        self._make_line_type()
+        attributes = {name: f"f{number}" for number, name in enumerate(fields)}
+        kinds = {name: _PYTHON_TYPES.get(declared_type(field)) for name, field in fields.items()}
+        self._raw = {name for name, kind in kinds.items() if kind is None}
+        self._getters = {name: attrgetter(attribute) for name, attribute in attributes.items()}
+        self._decode, self._decode_known = (
+            msgspec.json.Decoder(
+                msgspec.defstruct(
+                    "Line",
+                    [
+                        (attributes[name], kind | None, None)
+                        if kind
+                        else (attributes[name], Raw | UnsetType, UNSET)
+                        for name, kind in kinds.items()
+                    ],
+                    rename={attribute: name for name, attribute in attributes.items()},
+                    forbid_unknown_fields=is_strict,
+                    gc=False,
+                    eq=False,
+                )
+            ).decode_lines
+            for is_strict in (True, False)
+        )
+        self._decode_all = msgspec.json.Decoder(dict[str, Raw]).decode_lines
 
     def table(self, records: Sequence[Record], beside: Mapping[str, Any]) -> pa.Table:
         """Return a table: the columns of the schema, and behind them what it does not know.
@@ -86,16 +107,12 @@ class ParquetColumns:
     def _part(self, records: Sequence[Record], constant: set[str]) -> dict[str, pa.Array]:
         """Return the columns of some records, by name."""
         are_lines = [isinstance(record, bytes) for record in records]
-        if all(are_lines):
-            lines = self._decoded(cast("Sequence[bytes]", records))
-            dicts: list[dict[str, Any]] = []
-        else:
-            lines = self._decoded([one for one in records if isinstance(one, bytes)])
-            dicts = [one for one in records if isinstance(one, dict)]
-        names = {*self._fields, *self._learnt, *(name for one in dicts for name in one)} - constant
+        dicts = [one for one in records if isinstance(one, dict)]
+        lines, more = self._decoded([one for one in records if isinstance(one, bytes)])
+        names = {*self._fields, *(name for one in (*more, *dicts) for name in one)} - constant
         found = {}
         for name in names:
-            values = self._of_lines(lines, name)
+            values = self._of_lines(lines, more, name)
             if dicts:
                 values = _merged(are_lines, values, self._of_dicts(dicts, name))
             if name in self._fields or values.count(None) < len(values):
@@ -126,50 +143,26 @@ class ParquetColumns:
 
     # Records that are lines
 
-    def _make_line_type(self) -> None:
-        names = [*self._fields, *sorted(self._learnt)]
-        attributes = {name: f"f{number}" for number, name in enumerate(names)}
-        kinds = {
-            name: _PYTHON_TYPES.get(declared_type(self._fields.get(name, {}))) for name in names
-        }
-        line_type = msgspec.defstruct(
-            "Line",
-            [
-                (attributes[name], kind | None, None)
-                if kind
-                else (attributes[name], Raw | UnsetType, UNSET)
-                for name, kind in kinds.items()
-            ],
-            rename={attribute: name for name, attribute in attributes.items()},
-            forbid_unknown_fields=True,
-            gc=False,
-            eq=False,
-        )
-        self._decode = msgspec.json.Decoder(line_type).decode_lines
-        self._getters: dict[str, Callable[[Any], Any]] = {
-            name: attrgetter(attribute) for name, attribute in attributes.items()
-        }
-        self._raw = {name for name, kind in kinds.items() if kind is None}
-
-    def _decoded(self, lines: Sequence[bytes]) -> list[Any]:
+    def _decoded(self, lines: Sequence[bytes]) -> tuple[list[Any], list[dict[str, Raw]]]:
+        """Return lines as typed records, and what else each has; nothing if none has more."""
         together = b"".join(lines)
-        try:
-            return self._decode(together)
-        except msgspec.ValidationError:
-            # A field that the schema does not know; the record path lets nothing else pass.
-            found = msgspec.json.Decoder(dict[str, Raw]).decode_lines(together)
-            self._learnt |= {name for one in found for name in one}.difference(self._fields)
-            self._make_line_type()
-            return self._decode(together)
+        with suppress(msgspec.ValidationError):
+            return self._decode(together), []
+        # A field that the schema does not know; the record path lets nothing else pass.
+        more = [
+            {name: one[name] for name in one.keys() - self._fields.keys()}
+            for one in self._decode_all(together)
+        ]
+        return self._decode_known(together), more
 
-    def _of_lines(self, lines: list[Any], name: str) -> list[Any]:
+    def _of_lines(self, lines: list[Any], more: list[dict[str, Raw]], name: str) -> list[Any]:
         """Return one field of records that were lines."""
-        get = self._getters.get(name)
-        if get is None:
-            return [None] * len(lines)
-        values = list(map(get, lines))
-        if name not in self._raw:
-            return values
+        if name not in self._getters:
+            values = [one.get(name, UNSET) for one in more] or [UNSET] * len(lines)
+        else:
+            values = list(map(self._getters[name], lines))
+            if name not in self._raw:
+                return values
         texts = [None if value is UNSET else bytes(value) for value in values]
         if _NULL in texts:
             texts = [None if text == _NULL else text for text in texts]

@@ -109,5 +109,6 @@ class WindowRows:
 
 
 def _content(row: Row) -> Any:
-    """Return a record without the time at which it was read."""
-    return json.loads(row[2])["record"] if isinstance(row[2], bytes) else row[2]
+    """Return a record, or the message of one, without the time at which it was read."""
+    message = json.loads(row[2]) if isinstance(row[2], bytes) else row[2]
+    return {name: message[name] for name in message if name != "time_extracted"}

@@ -65,10 +65,13 @@ class Coercion:
         self._drop_unknown = drop_unknown
         self._deselected = deselected or Deselected()
         self._flattened_levels = flattened_levels
+        self._plain = {
+            name: kind for name, field in self._fields.items() if (kind := _plain_type(field))
+        }
         self._number_columns = list(_number_columns(self._fields, (), flattened_levels))
-        self._left_out_if_null = [
+        self._left_out_if_null = {
             name for name, field in self._fields.items() if is_left_out_if_null(field)
-        ]
+        }
 
     def fit(self, record: dict[str, Any]) -> dict[FieldPath, Any]:
         """Make a record fit the schema, in place, and return what does not fit, by its path."""
@@ -78,7 +81,14 @@ class Coercion:
             unexpected[(UNEXPECTED,)] = from_px
         if self._replication_key is not None and is_zero(record.get(self._replication_key)):
             record[self._replication_key] = to_iso(0)
-        _coerce_fields(record, self._fields, (), unexpected)
+        # Most values are as declared, and need no second look.
+        plain = self._plain
+        doubtful = {
+            name: field
+            for name, field in self._fields.items()
+            if type(record.get(name)) is not plain.get(name)
+        }
+        _coerce_fields(record, doubtful, (), unexpected)
         for path in self._number_columns:
             _set_digits_apart(record, path, unexpected)
         self._oddities.add(Oddity.MISFIT, self._names(unexpected))
@@ -91,6 +101,25 @@ class Coercion:
             self._oddities.add(Oddity.UNDECLARED, self._names(lost))
             unexpected |= lost
         return unexpected
+
+    def fit_field(self, name: str, value: Any) -> dict[str, Any]:
+        """Make the value of one field fit, as `fit` and `finish` do for a whole record.
+
+        Args:
+            name: A field of the schema; not the replication key.
+            value: Any JSON.
+
+        Returns:
+            A record of that field alone, with `_unexpected` if something is set apart.
+        """
+        record = {name: value}
+        unexpected: dict[FieldPath, Any] = {}
+        _coerce_fields(record, {name: self._fields[name]}, (), unexpected)
+        if (name,) in self._number_columns:
+            _set_digits_apart(record, (name,), unexpected)
+        self._oddities.add(Oddity.MISFIT, self._names(unexpected))
+        self.finish(record, unexpected)
+        return record
 
     def finish(self, record: dict[str, Any], unexpected: Mapping[FieldPath, Any]) -> None:
         """Leave out of a record what is deselected or an object of null, and add `_unexpected`.
@@ -132,6 +161,13 @@ class Coercion:
 
     def _names(self, paths: Mapping[FieldPath, Any]) -> Iterator[str]:
         return (".".join(path) for path in self._wanted(paths))
+
+
+def _plain_type(field: Mapping[str, Any]) -> type | None:
+    """Return the Python type whose values all fit a field as they are, if there is one."""
+    if field.get("format") or field.get("properties"):
+        return None
+    return {"string": str, "boolean": bool, "object": dict}.get(declared_type(field))
 
 
 def _number_columns(fields: Mapping[str, Any], path: FieldPath, levels: int) -> Iterator[FieldPath]:

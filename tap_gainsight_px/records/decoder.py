@@ -11,7 +11,7 @@ There are two ways, and both lead to the same messages:
 
 The fast one takes a whole page. Where anything on it is unusual (a value of another type, a number
 too large, bytes that are no UTF-8), each record is decoded for itself, and those that are odd go
-the slow way. Fields that nobody declared are learnt, so that the next page is fast again.
+the slow way. What was odd is learnt, so that the next page is fast again.
 
 Every record has its key: a text key that PX leaves out, or that is empty, becomes a digest of the
 record as it came, and a time that is one becomes 1970. No loader takes a record without.
@@ -110,6 +110,7 @@ class PageDecoder:
                 message_format,
                 spec.records_key,
                 self.oddities,
+                self._coercion.fit_field,
                 replication_key=spec.replication_key,
                 drop_unknown=drop_unknown,
                 deselected=deselected or Deselected(),

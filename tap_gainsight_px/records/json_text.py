@@ -7,10 +7,10 @@ that RECORD, BATCH and Parquet never meet one.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 import simplejson  # type: ignore[import-untyped]
@@ -40,10 +40,23 @@ def clean(body: bytes) -> bytes:
 
     Bytes that are no UTF-8 become U+FFFD, and so do NULs and halves of surrogate pairs.
     """
+    if b"\\u" not in body and b"\0" not in body and _is_plain(body):
+        return body
     text = body.decode("utf-8-sig", errors="replace").replace("\0", "\ufffd")
     if NUL.decode() in text or _MAY_BE_HALF.search(text):
         text = _ESCAPES.sub(lambda found: _REPLACEMENT if found[1] else found[0], text)
     return text.encode()
+
+
+def _is_plain(body: bytes) -> bool:
+    """Whether bytes are UTF-8 without a mark of its order."""
+    if body.isascii():
+        return True
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return not body.startswith(codecs.BOM_UTF8)
 
 
 def clean_text(text: str) -> str:
@@ -63,10 +76,10 @@ def parse_json(body: bytes) -> Any:
     text = clean(body).decode()
     try:
         try:
-            return _loads(text)
+            return _decode(text)
         except ValueError:
             # Perhaps for an integer that Python does not read.
-            return _loads(text, parse_int=_integer)
+            return _decode_long(text)
     except RecursionError as error:
         message = "it is nested too deeply"
         raise ValueError(message) from error
@@ -78,7 +91,7 @@ def _integer(text: str) -> int | str:
 
 def json_text(value: Any) -> str:
     """Return a value as JSON text, its numbers with their digits."""
-    return str(simplejson.dumps(value, use_decimal=True, ensure_ascii=False))
+    return str(_encode(value))
 
 
 def read_decimal(text: str) -> Decimal | str:
@@ -104,5 +117,13 @@ def is_double(number: int | Decimal) -> bool:
         return False
 
 
+# Made once, like those below: that takes as long as a record.
+_encode = simplejson.JSONEncoder(use_decimal=True, ensure_ascii=False).encode
+
 # A raw control character stands for itself, so that one in a text does not cost the page.
-_loads = partial(json.loads, parse_float=read_decimal, parse_constant=str, strict=False)
+_decode, _decode_long = (
+    json.JSONDecoder(
+        parse_float=read_decimal, parse_int=read, parse_constant=str, strict=False
+    ).decode
+    for read in (None, _integer)
+)

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 # Of each kind. A stream may have thousands of names, and a log line each helps nobody.
 _MOST_NAMES = 20
+_OTHER_REASONS = "other reasons"
 
 
 class Oddity(enum.Enum):
@@ -46,9 +47,14 @@ class Oddities:
     def add_slow(self, reasons: Mapping[str, int]) -> None:
         """Count records that had to be decoded one by one, by the reason."""
         with self._lock:
-            for reason, records in reasons.items():
-                if records and (reason in self._slow or len(self._slow) < _MOST_NAMES):
-                    self._slow[reason] += records
+            for reason, records in (+Counter(reasons)).items():
+                is_told = reason in self._slow or len(self._slow) < _MOST_NAMES
+                self._slow[reason if is_told else _OTHER_REASONS] += records
+
+    @property
+    def slow(self) -> int:
+        """How many records had to be decoded one by one."""
+        return self._slow.total()
 
     def add(self, oddity: Oddity, names: Iterable[str], records: int = 1) -> None:
         """Count records that are odd in these fields; the first of each field is a warning."""
@@ -63,7 +69,7 @@ class Oddities:
     def sum_up(self) -> None:
         """Say how often which field was odd, and how many records took the slow way."""
         self._sum_up_fields()
-        if total := self._slow.total():
+        if total := self.slow:
             reasons = [f"{reason} ({count:,})" for reason, count in self._slow.most_common(3)]
             logger.info(
                 "%s: %s records took the slow way through the tap, mostly for: %s",

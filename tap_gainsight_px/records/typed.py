@@ -3,8 +3,9 @@
 Decoding into a type proves, in C, that every field is declared and of the declared type. What does
 not fit raises a `ValueError`, and the caller takes another path for that record.
 
-Fields that nobody declared can be learnt: they go along as the bytes that they were, and stand in
-`_unexpected` as well, like on the path of single records.
+What is odd can be learnt. Fields that nobody declared then go along as the bytes that they were,
+and stand in `_unexpected` as well, like on the path of single records. So do fields for text whose
+values are not all text: the few that are none are made fit one by one.
 """
 
 from __future__ import annotations
@@ -20,23 +21,23 @@ from msgspec import UNSET, Raw, UnsetType
 from tap_gainsight_px.catalog.names import LOADERS_OWN
 from tap_gainsight_px.catalog.schemas import UNEXPECTED
 from tap_gainsight_px.records.oddities import Oddity
+from tap_gainsight_px.records.raw_values import NULL, RAW, Fix, check_raw
 from tap_gainsight_px.records.selection import Deselected
 from tap_gainsight_px.records.typed_columns import add_columns
 from tap_gainsight_px.records.typed_fields import (
-    NULL,
-    RAW,
     FieldTypes,
-    Fix,
-    check_raw,
+    Learnt,
     declared_fields,
+    is_text,
     leave_out,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from tap_gainsight_px.catalog.event_tables import EventColumns
     from tap_gainsight_px.records.oddities import Oddities
+    from tap_gainsight_px.records.typed_fields import FitField
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,14 @@ class TypedFormat:
         drop_unknown: Whether fields that nobody declared are left out.
         deselected: What must not leave the tap.
         columns: Where attributes of events go; None where they stay in one field.
+        fit: Makes the value of one field fit the schema.
     """
 
     schema: Mapping[str, Any]
     message_format: MessageFormat
     records_key: str
     oddities: Oddities
+    fit: FitField
     replication_key: str | None = None
     drop_unknown: bool = False
     deselected: Deselected = field(default_factory=Deselected)
@@ -87,26 +90,19 @@ class _Message(msgspec.Struct, gc=False):
 class RecordType:
     """Decodes the records of one stream, and encodes them as RECORD messages."""
 
-    def __init__(
-        self,
-        typed_format: TypedFormat,
-        learnt: Iterable[str] = (),
-        learnt_attributes: Iterable[str] = (),
-    ) -> None:
+    def __init__(self, typed_format: TypedFormat, learnt: Learnt) -> None:
         """Make the type.
 
         Args:
             typed_format: What is to be known of the stream.
-            learnt: Names of fields that nobody declared.
-            learnt_attributes: Names of attributes of events that have no column.
+            learnt: What has been seen of its records.
 
         Raises:
             ValueError: Something deselected lies in an object that the type leaves as it is, or a
                 field has a name that no generated type can have.
         """
         self._format = typed_format
-        self.learnt = frozenset(learnt)
-        self.learnt_attributes = frozenset(learnt_attributes)
+        self.learnt = learnt
         fields = typed_format.schema.get("properties", {})
         columns = typed_format.columns
         others = {UNEXPECTED, *(columns.by_attribute.values() if columns else ())}
@@ -115,14 +111,18 @@ class RecordType:
             typed_format.deselected,
             is_record=True,
             replication_key=typed_format.replication_key,
+            doubtful=learnt.texts,
+            fit=typed_format.fit,
         )
         if columns is not None:
-            add_columns(record, fields, columns, self.learnt_attributes)
+            add_columns(record, fields, columns, learnt, typed_format.fit)
         self._add_learnt(record)
         record.make()
         self._attributes = record.attributes
         self.names = frozenset(record.attributes)
         """All fields that a record may have."""
+        self.texts = frozenset(name for name, field in fields.items() if is_text(field))
+        """The fields that hold texts of any form."""
         self._fixes = record.fixes
         facts: list[tuple[str, Any, Any]] = [
             ("total_hits", int | UnsetType | None, UNSET),
@@ -142,13 +142,16 @@ class RecordType:
         self._decode = msgspec.json.Decoder(whole).decode
         self._decode_apart = msgspec.json.Decoder(apart).decode
         self._decode_one = msgspec.json.Decoder(record.struct).decode
-        self._encode_lines = msgspec.json.Encoder().encode_lines
+        # Records that did not fit hold decimals.
+        self._encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
     def _add_learnt(self, record: FieldTypes) -> None:
-        learnt = sorted(self.learnt)
-        attributes = {name: record.add(name, RAW) for name in learnt}
+        attributes = {name: record.add(name, RAW) for name in sorted(self.learnt.fields)}
+        # Of no type at all: a record that has a field of this name takes another path.
+        record.apart = record.add(UNEXPECTED, UnsetType)
         record.fixes += [
-            check_raw(attribute, "", leaves_out_null=False) for attribute in attributes.values()
+            check_raw(attribute, kind="", leaves_out_null=False)
+            for attribute in attributes.values()
         ]
         deselected = self._format.deselected
         wanted = {
@@ -159,9 +162,7 @@ class RecordType:
         if self._format.drop_unknown:
             record.fixes.append(_count_left_out(wanted, self._format.oddities))
         elif not deselected.holds((UNEXPECTED,)):
-            # Of no type at all: an answer that has a field of this name takes another path.
-            place = record.add(UNEXPECTED, UnsetType)
-            record.fixes.append(_set_apart(place, wanted, self._format.oddities))
+            record.fixes.append(_set_apart(record, wanted, self._format.oddities))
         record.fixes += [
             leave_out(attribute)
             for name, attribute in attributes.items()
@@ -174,10 +175,6 @@ class RecordType:
         Raises:
             ValueError: The answer does not fit, down to the last field of the last record.
         """
-        # What stays bytes is not looked into, and a line break there would tear a message in two.
-        if b"\n" in body or b"\r" in body:
-            message = "line breaks between the fields"
-            raise ValueError(message)
         return self._decode(body)
 
     def decode_apart(self, body: bytes) -> Any:
@@ -186,17 +183,12 @@ class RecordType:
         Raises:
             ValueError: The answer is no such list of records.
         """
-        if b"\n" in body or b"\r" in body:
-            body = msgspec.json.format(body, indent=-1)
         return self._decode_apart(body)
 
-    def decode_one(self, row: Any) -> Any:
-        """Return the bytes of one record as a typed record.
-
-        Raises:
-            ValueError: It does not fit.
-        """
-        return self._decode_one(row)
+    @property
+    def decode_one(self) -> Callable[[Any], Any]:
+        """What makes a typed record of the bytes of one; it raises a ValueError if that fails."""
+        return self._decode_one
 
     def values(self, records: list[Any], name: str) -> list[Any]:
         """Return one field of many records; `UNSET` where it is missing."""
@@ -211,7 +203,7 @@ class RecordType:
         return {unfit for fix in self._fixes for unfit in fix(records)}
 
     def lines(self, records: list[Any]) -> bytes:
-        """Return records as RECORD messages, or bare, a line each."""
+        """Return records, typed ones or dicts, as RECORD messages, or bare, a line each."""
         message_format = self._format.message_format
         if message_format.is_bare:
             return self._encode_lines(records)
@@ -234,11 +226,11 @@ def _count_left_out(attributes: Mapping[str, str], oddities: Oddities) -> Fix:
     return fix
 
 
-def _set_apart(place: str, attributes: Mapping[str, str], oddities: Oddities) -> Fix:
+def _set_apart(types: FieldTypes, attributes: Mapping[str, str], oddities: Oddities) -> Fix:
     """Put learnt fields into `_unexpected` as well.
 
     Args:
-        place: Attribute of `_unexpected`.
+        types: The type of the records.
         attributes: Attribute of each learnt field that is wanted.
         oddities: Takes down how many there were.
     """
@@ -257,9 +249,14 @@ def _set_apart(place: str, attributes: Mapping[str, str], oddities: Oddities) ->
         columns = [_without_nulls(list(map(get, records))) for get in getters.values()]
         for name, column in zip(getters, columns, strict=True):
             oddities.add(Oddity.UNDECLARED, [name], len(column) - column.count(UNSET))
+        place = types.apart
         for record, *values in zip(records, *columns, strict=True):
             if any(value is not UNSET for value in values):
-                setattr(record, place, apart(*values))
+                if getattr(record, place) is UNSET:
+                    setattr(record, place, apart(*values))
+                    continue
+                found = zip(getters, values, strict=True)
+                types.set_apart(record, {name: one for name, one in found if one is not UNSET})
         return set()
 
     return fix

@@ -6,6 +6,7 @@ type of which each column is a field, and the values are copied into the record'
 
 from __future__ import annotations
 
+from contextlib import suppress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,15 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from tap_gainsight_px.catalog.event_tables import ATTRIBUTES
+from tap_gainsight_px.records.raw_values import NULL, RAW
 from tap_gainsight_px.records.selection import Deselected
-from tap_gainsight_px.records.typed_fields import NULL, RAW, declared_fields
+from tap_gainsight_px.records.typed_fields import declared_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from tap_gainsight_px.catalog.event_tables import EventColumns
-    from tap_gainsight_px.records.typed_fields import FieldTypes
+    from tap_gainsight_px.records.typed_fields import FieldTypes, FitField, Learnt
 
 # What the JSON of a value begins with, and its type.
 _WORDS = {b'"': "string", b"{": "object", b"[": "array", b"t": "boolean", b"f": "boolean"}
@@ -31,7 +33,8 @@ def add_columns(
     record: FieldTypes,
     fields: Mapping[str, Any],
     columns: EventColumns,
-    learnt: Iterable[str],
+    learnt: Learnt,
+    fit: FitField,
 ) -> None:
     """Give the type of a record its columns, and what fills them.
 
@@ -39,7 +42,8 @@ def add_columns(
         record: The type, with all other fields; it is not made yet.
         fields: The properties of the stream's schema.
         columns: The column of each attribute.
-        learnt: Names of attributes that have no column yet.
+        learnt: What was seen of attributes.
+        fit: Makes values fit that the type cannot hold.
 
     Raises:
         ValueError: An attribute has a name that no generated type can have.
@@ -48,38 +52,71 @@ def add_columns(
         {name: fields[column] for name, column in columns.by_attribute.items()},
         Deselected(),
         is_record=True,
+        doubtful=learnt.text_attributes,
+        fit=fit,
+        names=columns.by_attribute,
     )
-    without_column = {name: typed.add(name, RAW) for name in sorted(learnt)}
+    without_column = {name: typed.add(name, RAW) for name in sorted(learnt.attributes)}
+    # No attribute is called like that.
+    typed.apart = typed.add("_".join(["", *typed.attributes]), UnsetType)
     typed.make()
     # Of no type at all: a record that has a field of such a name takes another path.
     places = [
         (attrgetter(typed.attributes[name]), record.add(column, UnsetType))
         for name, column in columns.by_attribute.items()
     ]
-    source = attrgetter(record.attributes[ATTRIBUTES])
-    decode = msgspec.json.Decoder(typed.struct).decode
+    decode = _decoder(typed.struct, attrgetter(record.attributes[ATTRIBUTES]))
 
     def fix(records: list[Any]) -> set[int]:
-        unfit: set[int] = set()
-        found, owners = [], []
-        for place, attributes in enumerate(map(source, records)):
-            if attributes is UNSET or bytes(attributes) == NULL:
-                continue
-            try:
-                found.append(decode(attributes))
-                owners.append(place)
-            except (ValueError, RecursionError):
-                unfit.add(place)
+        found, owners, unfit = decode(records)
         unfit |= {owners[at] for one in typed.fixes for at in one(found)}
         for get, column in places:
             for owner, value in zip(owners, map(get, found), strict=True):
                 if value is not UNSET:
                     setattr(records[owner], column, value)
+        for owner, values in zip(owners, map(attrgetter(typed.apart), found), strict=True):
+            if values is not UNSET:
+                record.set_apart(records[owner], values)
         for name, attribute in without_column.items():
-            values = (value for value in map(attrgetter(attribute), found) if value is not UNSET)
-            for begin in {bytes(value)[:1] for value in values} & _WORDS.keys():
-                columns.note(name, _WORDS[begin])
+            _note(columns, name, map(attrgetter(attribute), found))
         return unfit
 
     # Before `attributes` themselves are left out, if they are deselected.
     record.fixes.insert(0, fix)
+
+
+def _decoder(
+    struct: Any, source: Callable[[Any], Any]
+) -> Callable[[list[Any]], tuple[list[Any], list[int], set[int]]]:
+    """Return what decodes the attributes of events.
+
+    Its result: the attributes, the places of their events, and those of events that do not fit.
+
+    Args:
+        struct: The type of attributes.
+        source: Gets the bytes of an event's attributes.
+    """
+    decode_all = msgspec.json.Decoder(list[struct]).decode
+    decode_one = msgspec.json.Decoder(struct).decode
+
+    def decode(records: list[Any]) -> tuple[list[Any], list[int], set[int]]:
+        texts = [UNSET if raw is UNSET else bytes(raw) for raw in map(source, records)]
+        owners = [at for at, text in enumerate(texts) if text is not UNSET and text != NULL]
+        with suppress(ValueError, RecursionError):
+            return decode_all(b"[%b]" % b",".join(texts[at] for at in owners)), owners, set()
+        found, unfit = [], set()
+        for at in owners:
+            try:
+                found.append(decode_one(texts[at]))
+            except (ValueError, RecursionError):
+                unfit.add(at)
+        return found, [at for at in owners if at not in unfit], unfit
+
+    return decode
+
+
+def _note(columns: EventColumns, name: str, values: Iterable[Any]) -> None:
+    """Take down the types of values whose attribute has no column."""
+    begins = {bytes(value)[:1] for value in values if value is not UNSET}
+    for begin in begins & _WORDS.keys():
+        columns.note(name, _WORDS[begin])

@@ -1,13 +1,15 @@
 """The types that records are decoded into, and what is done with their fields afterwards.
 
-What a type does not hold (free-form objects, decimals) stays the bytes that it was. A `Fix` looks
-at one field of many records at once, and says which of them do not fit after all.
+What a type does not hold (free-form objects, decimals) stays the bytes that it was, and so does a
+text among whose values there were others. A `Fix` looks at one field of many records at once, makes
+what it finds fit where that can be done value by value, and says which records do not fit after
+all.
 """
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
+from dataclasses import dataclass
+from functools import partial
 from itertools import compress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -15,27 +17,17 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from tap_gainsight_px.catalog.schemas import declared_type, declared_types
+from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type, declared_types
 from tap_gainsight_px.records.coercion import is_left_out_if_null
 from tap_gainsight_px.records.conversion import GREATEST_INTEGER, LEAST_INTEGER
-from tap_gainsight_px.records.json_text import is_double, read_decimal
+from tap_gainsight_px.records.json_text import parse_json
+from tap_gainsight_px.records.raw_values import RAW, Fix, Mend, check_raw
 from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from tap_gainsight_px.records.selection import Deselected
-
-# Where the schema says array, object or number, the beginning of a value that is neither that nor
-# null, or a number that may be too large, or in a column too long for a double.
-_OTHER_KINDS = {
-    "array": re.compile(rb"\n[^\[n]"),
-    "object": re.compile(rb"\n[^{n]"),
-    "number": re.compile(rb"\n[^-0-9n]|[eE]|[^\n]{250}"),
-    "number column": re.compile(rb"\n[^-0-9n]|[eE]|[0-9.]{16}"),
-}
-NULL = b"null"
-"""A raw value that is none."""
 
 # Numbers are not among them: a float would cost them digits.
 _PYTHON_TYPES: dict[str, Any] = {
@@ -44,12 +36,26 @@ _PYTHON_TYPES: dict[str, Any] = {
     "boolean": bool,
 }
 
-RAW = Raw | UnsetType
-"""A field that stays the bytes it was; null is one of its values."""
+FitField: TypeAlias = "Callable[[str, Any], dict[str, Any]]"
+"""Makes the value of a field fit, by its name. Returns a record of that field alone, with
+`_unexpected` if something is set apart."""
 
-Fix: TypeAlias = "Callable[[list[Any]], set[int]]"
-"""What is done with one field of many records after they have been decoded. Returns the places of
-those that do not fit."""
+
+@dataclass(frozen=True)
+class Learnt:
+    """What records have shown that their schema does not say.
+
+    Attributes:
+        fields: Names of fields that nobody declared.
+        attributes: Names of attributes of events that have no column.
+        texts: Names of fields for text among whose values there were others.
+        text_attributes: Attributes whose columns are such fields.
+    """
+
+    fields: frozenset[str] = frozenset()
+    attributes: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+    text_attributes: frozenset[str] = frozenset()
 
 
 class FieldTypes:
@@ -60,6 +66,8 @@ class FieldTypes:
         self.struct: Any = None
         self.attributes: dict[str, str] = {}
         self.fixes: list[Fix] = []
+        self.apart = ""
+        """The attribute for what is set apart of a record."""
         self._fields: list[tuple[str, Any, Any]] = []
 
     def add(self, name: str, kind: Any) -> str:
@@ -85,6 +93,29 @@ class FieldTypes:
         )
         return self
 
+    def mend(self, fit: FitField, name: str, record: Any, at: str, raw: Raw) -> None:
+        """Make a value fit that the type cannot hold.
+
+        Args:
+            fit: Makes a record fit that has one field only, in place.
+            name: What the schema calls the field.
+            record: The typed record.
+            at: The attribute of the field.
+            raw: The value.
+
+        Raises:
+            ValueError: Nobody can read it.
+        """
+        mended = fit(name, parse_json(bytes(raw)))
+        setattr(record, at, mended.get(name, UNSET))
+        self.set_apart(record, mended.get(UNEXPECTED, {}))
+
+    def set_apart(self, record: Any, values: Mapping[str, Any]) -> None:
+        """Put more values into what is set apart of a record."""
+        before = getattr(record, self.apart)
+        if values:
+            setattr(record, self.apart, values if before is UNSET else {**before, **values})
+
 
 def declared_fields(
     properties: Mapping[str, Any],
@@ -92,6 +123,9 @@ def declared_fields(
     *,
     is_record: bool = False,
     replication_key: str | None = None,
+    doubtful: Collection[str] = (),
+    fit: FitField | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> FieldTypes:
     """Return the fields of a record, or of an object inside it, for `make`.
 
@@ -100,18 +134,29 @@ def declared_fields(
         deselected: What is not wanted of them.
         is_record: Whether they become columns.
         replication_key: The one time that is 1970 when it is 0.
+        doubtful: Texts that stay bytes, because other values were seen among them.
+        fit: Makes values fit that the type cannot hold; without it, their records do not fit.
+        names: What the schema of the stream calls these fields, where that is something else.
 
     Raises:
         ValueError: Something deselected lies in an object that stays as it is.
     """
     made = FieldTypes()
     for name, field in properties.items():
-        kind, fixes = _field_type(
-            field,
-            deselected.below(name),
-            is_column=is_record,
-            has_zero=name == replication_key,
-        )
+        fixes: list[_MakeFix]
+        inside = deselected.below(name)
+        mend = fit and partial(made.mend, fit, (names or {}).get(name, name))
+        if name in doubtful and is_text(field) and not inside:
+            kind: Any = RAW
+            fixes = [partial(check_raw, kind="string", leaves_out_null=False, mend=mend)]
+        else:
+            kind, fixes = _field_type(
+                field,
+                inside,
+                is_column=is_record,
+                has_zero=name == replication_key,
+                mend=mend,
+            )
         attribute = made.add(name, kind)
         if deselected.holds((name,)):
             made.fixes.append(leave_out(attribute))
@@ -124,7 +169,12 @@ _MakeFix: TypeAlias = "Callable[[str], Fix]"
 
 
 def _field_type(
-    field: Mapping[str, Any], deselected: Deselected, *, is_column: bool, has_zero: bool
+    field: Mapping[str, Any],
+    deselected: Deselected,
+    *,
+    is_column: bool,
+    has_zero: bool,
+    mend: Mend | None,
 ) -> tuple[Any, list[_MakeFix]]:
     """Return the type of one field, and what is to be done with it after decoding.
 
@@ -133,6 +183,7 @@ def _field_type(
         deselected: What is not wanted inside it.
         is_column: Whether it becomes a column.
         has_zero: Whether a time of 0 is 1970, and not "never".
+        mend: Makes a value fit that the type cannot hold.
     """
     kind = declared_type(field)
     leaves_out_null = is_column and is_left_out_if_null(field)
@@ -159,7 +210,12 @@ def _field_type(
         return UnsetType | None, nulls
     if kind == "number" and is_column:
         kind = "number column"
-    return RAW, [lambda attribute: check_raw(attribute, kind, leaves_out_null=leaves_out_null)]
+    return RAW, [partial(check_raw, kind=kind, leaves_out_null=leaves_out_null, mend=mend)]
+
+
+def is_text(field: Mapping[str, Any]) -> bool:
+    """Whether a field holds texts of any form."""
+    return declared_type(field) == "string" and "format" not in field
 
 
 def _list_type(items: Mapping[str, Any], deselected: Deselected) -> tuple[Any, list[_MakeFix]]:
@@ -220,51 +276,6 @@ def _rewrite_times(attribute: str, zero: str | None) -> Fix:
         return unfit
 
     return fix
-
-
-def check_raw(attribute: str, kind: str, *, leaves_out_null: bool) -> Fix:
-    """Check what stayed bytes: its kind, as far as it is declared, and that it is UTF-8."""
-    get = attrgetter(attribute)
-    is_other = _OTHER_KINDS[kind].search if kind in _OTHER_KINDS else None
-
-    def fix(records: list[Any]) -> set[int]:
-        # All at once: no value holds a line break, so it can stand before each of them.
-        values = list(map(get, records))
-        found = [value for value in values if value is not UNSET]
-        together = b"\n".join([b"", *found])
-        if leaves_out_null and b"\nnull" in together:
-            for record, value in zip(records, values, strict=True):
-                if value is not UNSET and bytes(value) == NULL:
-                    setattr(record, attribute, UNSET)
-        if (is_other is None or not is_other(together)) and _is_utf8(together):
-            return set()
-        alone = [b"" if value is UNSET else b"\n" + bytes(value) for value in values]
-        return {
-            place
-            for place, value in enumerate(alone)
-            if (is_other is not None and is_other(value) and not _is_double(value))
-            or not _is_utf8(value)
-        }
-
-    return fix
-
-
-def _is_double(value: bytes) -> bool:
-    try:
-        number = read_decimal(value.decode().strip())
-    except UnicodeDecodeError:
-        return False
-    return isinstance(number, Decimal) and number.is_finite() and is_double(number)
-
-
-def _is_utf8(text: bytes) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 _Parts: TypeAlias = "Callable[[list[Any]], tuple[list[Any], list[int]]]"
