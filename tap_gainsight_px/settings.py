@@ -123,6 +123,14 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         "marks or deletes those that PX no longer has (0 to 365; 0: never).",
     ),
     th.Property(
+        "recheck_days",
+        _whole(0, HISTORY_DAYS),
+        default=30,
+        title="Recheck days",
+        description="How many past days of events each sync compares with PX by their counts, to "
+        f"read again the days that have changed (0 to {HISTORY_DAYS}; 0: never).",
+    ),
+    th.Property(
         "max_workers",
         _whole(1, _MOST_WORKERS),
         default=8,
@@ -223,6 +231,8 @@ class Settings:
     window_max_records: int
     lookback: int
     full_read_days: int
+    recheck: int
+    """How far back counts are compared, in milliseconds (whole days)."""
     max_workers: int
     requests_per_second: int
     max_requests: int | None
@@ -258,6 +268,7 @@ class Settings:
             window_max_records=config["window_max_records"],
             lookback=config["lookback_seconds"] * 1_000,
             full_read_days=config["full_read_days"],
+            recheck=config["recheck_days"] * DAY,
             max_workers=config["max_workers"],
             requests_per_second=config["requests_per_second"],
             max_requests=config.get("max_requests"),

@@ -14,10 +14,12 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.errors import StateError
+from tap_gainsight_px.output.kept_counts import FIELD as _COUNTS
+from tap_gainsight_px.output.kept_counts import KeptCounts
 from tap_gainsight_px.timestamps import EARLIEST, SECOND, floor_second, parse, to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tap_gainsight_px.run_clock import RunClock
 
@@ -137,6 +139,8 @@ class StreamState:
         self.read_from: int | None = None
         """From here (epoch ms, a whole second) up to the bookmark all records have been written
         out; None where that is not known, or where it is no question of time."""
+        self.counts: KeptCounts | None = None
+        """The counts of the past, where the stream keeps any."""
         if replication_key is not None:
             self.bookmark = read_bookmark(stream_name, entry, replication_key)
         if self.bookmark is not None and entry.get(_READ_FROM) is not None:
@@ -223,6 +227,58 @@ class StreamState:
         self.read_from = max(start, EARLIEST)
         self._entry[_READ_FROM] = to_iso(self.read_from)
         self.is_changed = True
+
+    def keep_counts(self, *, since: int, begin: int, end: int, lookback: int) -> KeptCounts:
+        """Keep counts of the past from now on; return those that STATE has.
+
+        Args:
+            since: The earliest moment to keep them of, epoch milliseconds on a whole second.
+            begin: Where this run begins to read.
+            end: Where it ends.
+            lookback: How far before the bookmark the next run begins, in milliseconds.
+        """
+        first = since if self.read_from is None else self.read_from
+        self.counts = KeptCounts(
+            self._entry,
+            since=since,
+            begin=begin,
+            read=None if self.bookmark is None else (first, self.bookmark),
+            until=lambda: floor_second(min(end, self._clock.end) - lookback),
+            now=self._clock.run_start,
+        )
+        return self.counts
+
+    def drop_counts(self) -> None:
+        """Keep no counts of the past."""
+        if self._entry.pop(_COUNTS, None) is not None:
+            self.is_changed = True
+
+    def count(self, read_to: int, dates: Sequence[int]) -> None:
+        """Count the records before `read_to` that have just been written out, by their dates."""
+        if self.counts is not None and self.counts.extend(read_to, dates):
+            self.is_changed = True
+
+    def count_back(self, read_from: int, dates: Sequence[int]) -> None:
+        """Count the records from `read_from` up to what was read, before that edge is moved."""
+        if (
+            self.counts is not None
+            and self.read_from is not None
+            and self.counts.extend_back(read_from, self.read_from, dates)
+        ):
+            self.is_changed = True
+
+    def recount(
+        self, start: int, end: int, found: tuple[int, ...], kept: tuple[int, ...] | None
+    ) -> None:
+        """Take in what a stretch of the past has now, see `KeptCounts.recount`."""
+        if self.counts is not None and self.counts.recount(start, end, found, kept):
+            self.is_changed = True
+
+    def doubt_counts(self) -> None:
+        """Take down that PX's counts of the past do not add up."""
+        if self.counts is not None:
+            self.counts.doubt()
+            self.is_changed = True
 
     @property
     def position(self) -> str | None:

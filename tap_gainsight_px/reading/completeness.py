@@ -253,3 +253,11 @@ def other_page_size(page_size: int, reading: int) -> int:
     With other page edges, a fault that is tied to a page shows as one.
     """
     return page_size - reading if page_size > reading else page_size + reading
+
+
+def counting_page_size(page_size: int) -> int:
+    """Return the page size of a request that only wants the count: as small as can be.
+
+    But none that a reading may have: PX refuses a request that equals an earlier one.
+    """
+    return 1 if page_size > READINGS + 1 else page_size + 2 * READINGS

@@ -22,6 +22,7 @@ from tap_gainsight_px.reading.ranges import (
     past_windows,
     resume_at,
 )
+from tap_gainsight_px.reading.recheck import with_recheck
 from tap_gainsight_px.reading.window_reader import WindowReader
 from tap_gainsight_px.reading.windows import incremental_windows
 from tap_gainsight_px.records.decoder import PageDecoder
@@ -117,7 +118,7 @@ def for_a_sample(run: Run) -> Run:
     A stream that is asked for each parent and week may be empty for years: the range of one call
     has to do.
     """
-    settings = replace(run.settings, newest_first=False)
+    settings = replace(run.settings, newest_first=False, recheck=0)
     if settings.given_start is None:
         start = max(settings.start, settings.end - MAX_RANGE_DAYS * DAY)
         settings = replace(settings, start=start)
@@ -156,7 +157,11 @@ def plan_jobs(
     if time_range.full_table_is_whole:
         return Plan([_entity_job(reader, run, state, is_full_reading=is_full_reading)])
     return _by_windows(
-        spec, run, state, lambda ranges, **back: [reader.job(one, **back) for one in ranges]
+        spec,
+        run,
+        state,
+        lambda ranges, **back: [reader.job(one, **back) for one in ranges],
+        lambda jobs, windows: with_recheck(jobs, windows, reader, run.settings, state),
     )
 
 
@@ -205,6 +210,7 @@ def _by_windows(
     run: Run,
     state: StreamState,
     jobs_of: _JobsOf,
+    with_past: Callable[[list[Job], Sequence[Window]], list[Job]] = lambda jobs, _: jobs,
 ) -> Plan:
     """Return the jobs for all stretches of time: those up to the present, and those before them.
 
@@ -213,6 +219,7 @@ def _by_windows(
         run: What the streams share.
         state: Where the stream stands.
         jobs_of: Gives the jobs for some windows.
+        with_past: Puts what rechecks the past around the jobs for the latest windows.
     """
     time_range = spec.time_range
     assert time_range is not None  # noqa: S101 - this stream has one
@@ -226,7 +233,8 @@ def _by_windows(
         past = past_windows(spec, time_range, run.settings, state)
         return jobs_of(past, fills_back=True) if past else []
 
-    return Plan(_after_a_look_at_the_clock(time_range, run, state, windows, jobs_of), earlier)
+    latest = _after_a_look_at_the_clock(time_range, run, state, windows, jobs_of)
+    return Plan(with_past(latest, windows), earlier)
 
 
 def _after_a_look_at_the_clock(

@@ -9,6 +9,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from tap_gainsight_px.errors import ParentsError, RefusedError, TapError
+from tap_gainsight_px.reading.recheck_tally import RecheckTally
+from tap_gainsight_px.records.page import known_dates
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -74,6 +76,7 @@ class StreamProgress:
         self._fills_back = fills_back
         self._has_rows = False
         self._parents = ParentTally(spec)
+        self._recheck = RecheckTally(spec.name, state)
 
     def add(self, slice_: Slice) -> None:
         """Take in a slice that has been written out, and move bookmark or position over it.
@@ -81,12 +84,16 @@ class StreamProgress:
         Raises:
             TapError: So many parents in a row were refused that the others would be, too.
         """
+        if slice_.recount is not None:
+            is_whole = not slice_.missing or self._pass_over(slice_, "the recheck")
+            self._recheck.add(slice_, slice_.recount, is_whole=is_whole)
+            return
         self._has_rows = self._has_rows or len(slice_.rows) > 0
         self._total = self._total if slice_.total is None else slice_.total
         if slice_.answer is not None:
             self._parents.add(slice_.answer)
-        if slice_.missing:
-            self._add_missing(slice_.subject, slice_.missing)
+        if slice_.missing and not self._pass_over(slice_, self._edge):
+            self._is_whole = False
         is_full_reading = self._full_readings is not None
         if not slice_.is_confirmed and not (is_full_reading and slice_.missing):
             # A full reading brings what has changed, and the bookmark asks for no more.
@@ -98,28 +105,37 @@ class StreamProgress:
             )
         if slice_.position is not None and not self._parents.refused_in_a_row:
             self.state.move_position(slice_.position, self.version, is_whole=self._all_read)
-        if slice_.read_to is not None:
+        if slice_.read_to is not None or slice_.read_from is not None:
             self._parents.end_range(slice_.subject)
             if self._all_read:
-                self.state.move_bookmark(slice_.read_to)
-        if slice_.read_from is not None:
-            self._parents.end_range(slice_.subject)
-            if self._all_read:
-                self.state.move_read_from(slice_.read_from)
+                self._move(slice_)
 
-    def _add_missing(self, subject: str, missing: int) -> None:
-        """Tell of announced records that never arrived, and stop in front of them or pass on."""
-        line = f"{subject}: {missing} announced records never arrived"
+    def _move(self, slice_: Slice) -> None:
+        """Move the edges of what has been read over a slice, and count its records by day."""
+        dates = [] if self.state.counts is None else known_dates(slice_)
+        if slice_.read_to is not None:
+            self.state.move_bookmark(slice_.read_to)
+            self.state.count(slice_.read_to, dates)
+        if slice_.read_from is not None:
+            self.state.count_back(slice_.read_from, dates)
+            self.state.move_read_from(slice_.read_from)
+
+    def _pass_over(self, slice_: Slice, edge: str) -> bool:
+        """Tell of announced records that never arrived; return whether the user accepts that.
+
+        Args:
+            slice_: What has come instead.
+            edge: What passes them, or stays in front of them.
+        """
+        line = f"{slice_.subject}: {slice_.missing} announced records never arrived"
         if self._accepts_missing and self.state.is_incremental:
             self._has_gap = True
-            self.state.note_gap(subject, missing)
-            logger.warning("%s; accept_missing_records is set, so %s passes them", line, self._edge)
-            return
-        self._is_whole = False
+            self.state.note_gap(slice_.subject, slice_.missing)
+            logger.warning("%s; accept_missing_records is set, so %s passes them", line, edge)
+            return True
         self._shortfalls.append(line)
-        logger.error(
-            "%s; %s stays in front of them and the next run reads them again", line, self._edge
-        )
+        logger.error("%s; %s stays in front of them and the next run reads them again", line, edge)
+        return False
 
     @property
     def _all_read(self) -> bool:
@@ -136,6 +152,7 @@ class StreamProgress:
             TapError: Some or all parents could not be asked about.
         """
         self._parents.check_any_answered()
+        self._recheck.report()
         if (gaps := self.state.gaps) and not self._fills_back:
             logger.warning(
                 "%s: STATE holds %d stretches of time with records that never arrived and were "

@@ -12,20 +12,20 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tap_gainsight_px.errors import RefusedError, TapError
-from tap_gainsight_px.reading.completeness import other_page_size
+from tap_gainsight_px.reading.completeness import counting_page_size, other_page_size
 from tap_gainsight_px.reading.filter_formats import FilterFormats
 from tap_gainsight_px.reading.ordered_pool import More
 from tap_gainsight_px.reading.page_source import PageRequest, PageSource
 from tap_gainsight_px.reading.paginators import paginator_for
 from tap_gainsight_px.reading.window_reading import WindowReading, is_refused_filter
-from tap_gainsight_px.records.page import Slice
+from tap_gainsight_px.records.page import Slice, dates_and_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tap_gainsight_px.catalog.spec import TimeFormat
     from tap_gainsight_px.reading.windows import Window
-    from tap_gainsight_px.records.page import Row
+    from tap_gainsight_px.records.page import Page, Row
 
 logger = logging.getLogger(__name__)
 
@@ -79,11 +79,26 @@ class WindowReader:
 
     def sample(self, window: Window) -> Sequence[Row]:
         """Read the first page of a window, whatever else it holds."""
-        paging = paginator_for(self.spec.paging, self.page_size).first()
+        return self._first_page(window, self.page_size).rows
+
+    def count(self, window: Window) -> int | None:
+        """Ask how many records a window holds; None where PX does not tell, or ignores the range.
+
+        Raises:
+            RequestError: PX does not answer.
+        """
+        page = self._first_page(window, counting_page_size(self.page_size))
+        dates, _ = dates_and_keys(page.rows)
+        if any(date is not None and not window.start <= date <= window.end for date in dates):
+            return None
+        return page.total_hits
+
+    def _first_page(self, window: Window, page_size: int) -> Page:
+        paging = paginator_for(self.spec.paging, page_size).first()
         while True:
             request = self._formats.applied(PageRequest(self.spec, window))
             try:
-                return self.source.page({**request.params, **paging}, request).rows
+                return self.source.page({**request.params, **paging}, request)
             except RefusedError as error:
                 if not is_refused_filter(error):
                     raise

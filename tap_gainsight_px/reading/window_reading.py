@@ -235,7 +235,9 @@ class WindowReading:
         rows = self._rows.in_order(request.checked_window, has_doubled=ledger.has_doubled)
         if ledger.has_doubled and request.is_settled:
             self._tell_conflicts()
+        left_out: list[int] = []
         if spec.event_name is not None and not isinstance(rows, Lines):
+            left_out = [row[0] or 0 for row in rows if row[2] is OTHER_EVENT]
             rows = [row for row in rows if row[2] is not OTHER_EVENT]
         window = request.window
         return Slice(
@@ -245,6 +247,8 @@ class WindowReading:
             missing=ledger.missing,
             is_confirmed=is_confirmed,
             subject=request.subject,
+            announced=ledger.announced,
+            left_out=left_out,
         )
 
     def _tell_conflicts(self) -> None:

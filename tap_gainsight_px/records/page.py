@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -113,6 +114,33 @@ class ParentAnswer:
     """Why it could not be asked about, though others may be."""
 
 
+class Step(enum.Enum):
+    """What a slice means to a stretch of the past that was read by an earlier run."""
+
+    COMPARED = "compared"
+    """The counts of PX have been held against those that were kept."""
+    PART = "part"
+    """It holds records of the stretch, read again."""
+    WHOLE = "whole"
+    """The stretch has been read again, in the slices before this one, or needs no reading."""
+
+
+@dataclass(frozen=True)
+class Recount:
+    """A stretch of the past whose records are counted, or read, once more."""
+
+    step: Step
+    start: int
+    """Epoch milliseconds."""
+    end: int
+    found: tuple[int, ...] = ()
+    """How many records PX has on each UTC day of the stretch, as far as this slice tells."""
+    kept: tuple[int, ...] | None = None
+    """How many were known of when the run began; None where that was not known."""
+    is_doubted: bool = False
+    """Whether counts of PX have turned out to be wrong."""
+
+
 @dataclass(frozen=True)
 class Slice:
     """Records that leave the tap together."""
@@ -135,6 +163,12 @@ class Slice:
     """Where a full table continues after an interruption: the parent read last."""
     total: int | None = None
     """How many records PX has of the stream as a whole, where this slice tells."""
+    announced: int | None = None
+    """How many records PX says there are; None where it does not tell."""
+    left_out: Sequence[int] = ()
+    """Dates (epoch ms) of records that PX counts among them and the stream does not."""
+    recount: Recount | None = None
+    """Set where it is about the past: then it moves no bookmark."""
 
 
 def in_order(rows: list[Row]) -> list[Row]:
@@ -160,6 +194,14 @@ def dates_and_keys(rows: Sequence[Row]) -> tuple[list[int | None], list[Key]]:
     if isinstance(rows, Lines):
         return rows.dates, rows.keys
     return [row[0] for row in rows], [row[1] for row in rows]
+
+
+def known_dates(slice_: Slice) -> Sequence[int]:
+    """Return the dates, in their order, of all records that PX counts in a slice."""
+    dates: Sequence[Any] = dates_and_keys(slice_.rows)[0]
+    if slice_.left_out or None in dates:
+        dates = sorted(date for date in chain(dates, slice_.left_out) if date is not None)
+    return dates
 
 
 def pieces(rows: Sequence[Row]) -> Iterator[bytes | dict[str, Any]]:

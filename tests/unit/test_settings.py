@@ -35,6 +35,7 @@ def test_a_key_is_all_that_is_needed() -> None:
     assert settings.window_max_records == 10_000
     assert settings.lookback == 3_600_000
     assert settings.full_read_days == 7
+    assert settings.recheck == 30 * DAY
     assert settings.max_workers == 8
     assert settings.requests_per_second == 100
     assert settings.max_requests is None
@@ -56,6 +57,8 @@ def test_a_key_is_all_that_is_needed() -> None:
         ({"full_read_days": -1}, "full_read_days must be at least 0, not -1"),
         ({"full_read_days": 366}, "full_read_days must be at most 365, not 366"),
         ({"lookback_seconds": 10**12}, "lookback_seconds must be at most 31536000"),
+        ({"recheck_days": -1}, "recheck_days must be at least 0, not -1"),
+        ({"recheck_days": 1_097}, "recheck_days must be at most 1096, not 1097"),
         ({"retry_timeout_seconds": 86_401}, "retry_timeout_seconds must be at most 86400"),
         ({"request_timeout_seconds": 10**12}, "request_timeout_seconds must be at most 3600"),
         ({"max_workers": 0}, "max_workers must be at least 1, not 0"),
