@@ -56,10 +56,11 @@ test: $(DEV) $(MELTANO) $(PLUGINS) $(WHEEL) $(POSTGRES) $(CHECKER) ## Everything
 	echo; echo "== make test: $$(( $$(date +%s) - begin )) s$${failed:+, failed:$$failed}"; \
 	set -- $$failed; echo "steps: $$passed passed, $$# failed"; [ $$# -eq 0 ]
 
-lint: $(DEV) ## Lint and format check
+lint: $(DEV) ## Lint and format check, of the workflows too
 	@echo; echo "== lint"
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@.venv/bin/zizmor --offline --quiet --persona=pedantic .github
 
 # What cog writes into: all that has its mark, so that none is forgotten.
 GENERATED = $(shell git grep -lF '[[''[cog' -- '*.md' '*.yml')

@@ -167,3 +167,20 @@ def _custom_attributes(catalog: str) -> Iterable[str]:
 def _variable(plugin: str, setting: str) -> str:
     text = f"{plugin}_{setting}"
     return "".join(letter if letter.isalnum() else "_" for letter in text).upper()
+
+
+def test_a_project_takes_the_definitions_of_this_repository(
+    tmp_path: Path, clean_env: dict[str, str]
+) -> None:
+    """`meltano add --from-ref`, as the page on getting started has it; nothing asks the Hub."""
+    (tmp_path / "meltano.yml").write_text("send_anonymous_usage_stats: false\n", encoding="utf-8")
+    empty = Project(tmp_path, clean_env | {"NO_COLOR": "1"})
+    for plugin in ("tap-gainsight-px", "target-postgres"):
+        file = PROJECT / "definitions" / f"{plugin}.yml"
+        empty.meltano("add", "--no-install", "--from-ref", str(file), plugin)
+    added = empty.plugin("tap-gainsight-px")
+    assert added["pip_url"] == "tap-gainsight-px"
+    assert empty.plugin("target-postgres")["env"] == {"PGTZ": "UTC"}
+    told = {"TAP_GAINSIGHT_PX_API_KEY": "key", "TAP_GAINSIGHT_PX_PAGE_SIZE": "17"}
+    config = empty.config("tap-gainsight-px", told)
+    assert (config["api_key"], config["page_size"], config["region"]) == ("key", 17, "US")
