@@ -84,6 +84,7 @@ class PxStream(Stream):
         self._attributes = AttributeMemory(spec.name, announced, self._columns)
         self._earlier: Callable[[], list[Job]] = list
         self._past: list[Job] = []
+        self._has_failed = False
 
     def apply_catalog(self, catalog: Catalog) -> None:
         """Take from a catalog what is selected, and put into it the schema that holds now."""
@@ -280,8 +281,6 @@ class PxStream(Stream):
             self._columns.hide(deselected.paths)
         self._attributes.leave_out(deselected.holds, self.stream_state)
         full_readings = self._versions(run, state)
-        # Also the types, before the first record: a table keeps those that it was made with.
-        self._save(state)
         decode = PageDecoder(
             self.spec,
             self.schema,
@@ -297,6 +296,8 @@ class PxStream(Stream):
         is_full_reading = full_readings is not None and full_readings.is_due
         plan = plan_jobs(self.spec, planned, decode, state, is_full_reading=is_full_reading)
         self._earlier = plan.earlier
+        # Also the types, before the first record: a table keeps those that it was made with.
+        self._save(state)
         return self._progress(run, state, plan.jobs, full_readings=full_readings)
 
     def _progress(
@@ -397,8 +398,10 @@ class PxStream(Stream):
             run.forbidden.append(self.name)
             return
         error.during(self.name)
-        if str(error) not in map(str, run.failures):
+        # Parents that cannot be read in the latest days cannot in the past: told once.
+        if not (self._has_failed and isinstance(error, ParentsError)):
             run.failures.append(error)
+        self._has_failed = True
         self.logger.warning("%s. The other streams are read all the same", error)
 
     def log(self, message: str, *args: Any, **kwargs: Any) -> None:

@@ -15,6 +15,7 @@ from tap_gainsight_px.output.state import StreamState
 from tap_gainsight_px.reading.progress import StreamProgress
 from tap_gainsight_px.records.page import ParentAnswer, Row, Slice
 from tap_gainsight_px.run_clock import RunClock
+from tap_gainsight_px.timestamps import DAY, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -218,3 +219,53 @@ def test_missing_records_keep_bookmark_and_version_back() -> None:
         progress.add(Slice([], missing=2, read_to=NOON - 5, subject="s"))
         assert not progress.end()
     assert events.state.bookmark is None
+
+
+# The past, filled in behind what is up to date
+
+
+def test_what_is_missing_of_the_past_holds_up_read_from_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Later slices of the past bring records, but what STATE says must have no gap."""
+    entry: dict[str, Any] = {}
+    progress = progress_of("custom_events", entry)
+    progress.state.begin_at(NOON - 7 * DAY)
+    progress.add(Slice([ROW], read_to=NOON))
+    past = past_of(progress)
+    past.add(Slice([ROW], read_from=NOON - 9 * DAY))
+    past.add(Slice([], read_from=NOON - 20 * DAY, missing=3, subject="custom_events [a, b)"))
+    past.add(Slice([ROW], read_from=NOON - 30 * DAY))
+    assert entry["read_from"] == to_iso(NOON - 9 * DAY)
+    assert entry["replication_key_value"] == to_iso(NOON)
+    assert "read_from stays in front of them" in caplog.text
+
+
+def test_what_is_missing_of_the_latest_days_holds_up_the_bookmark_alone() -> None:
+    """Where it is missing at the very beginning, nothing of the latest days counts as read."""
+    entry: dict[str, Any] = {}
+    progress = progress_of("custom_events", entry)
+    progress.state.begin_at(NOON - 7 * DAY)
+    progress.add(Slice([], read_to=NOON - DAY, missing=3, subject="custom_events [a, b)"))
+    progress.add(Slice([ROW], read_to=NOON))
+    assert entry == {}
+    past_of(progress).add(Slice([ROW], read_from=NOON - 9 * DAY))
+    assert entry["read_from"] == to_iso(NOON - 9 * DAY)
+    assert entry["replication_key_value"] == to_iso(NOON - 7 * DAY)
+
+
+def test_read_from_never_moves_forward() -> None:
+    """A slice that begins later, as from a host whose clock is ahead, changes nothing."""
+    entry: dict[str, Any] = {}
+    progress = progress_of("custom_events", entry)
+    progress.state.begin_at(NOON - 7 * DAY)
+    progress.add(Slice([ROW], read_to=NOON))
+    past_of(progress).add(Slice([ROW], read_from=NOON - DAY))
+    assert entry["read_from"] == to_iso(NOON - 7 * DAY)
+
+
+def past_of(progress: StreamProgress) -> StreamProgress:
+    """Begin to fill in the past of a stream."""
+    return StreamProgress(
+        progress.spec, progress.state, nothing(), version=None, shortfalls=[], fills_back=True
+    )
