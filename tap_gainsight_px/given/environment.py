@@ -16,6 +16,8 @@ from tap_gainsight_px.given.values import as_declared, understand
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
+logger = logging.getLogger(__name__)
+
 _HOW = {
     "array": "a list, as in JSON, or names with commas between them",
     "boolean": "true or false",
@@ -24,12 +26,18 @@ _HOW = {
 }
 # What the SDK's schema does not say.
 _MORE_PARTS = {"batch_config": {"batch_size": {"type": ["integer", "null"]}}}
+# Variables of the earlier public tap, tap-gainsightpx: settings of these names mean the same there.
+_EARLIER_PREFIX = "TAP_GAINSIGHTPX_"
+_EARLIER = ("api_key", "api_url", "end_date", "page_size", "start_date")
 # What the SDK reads itself, also without the name of the tap before it.
 _LOG_LEVEL = "LOGLEVEL"
 
 
 def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """Read the settings that the environment gives; an empty variable gives none.
+
+    A setting that only a variable of the earlier tap gives is taken from there, with a warning that
+    names the new one.
 
     Args:
         schema: JSON schema of all settings.
@@ -41,8 +49,18 @@ def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """
     fields = {**schema["properties"], **{name: one for name, (_, one) in _parts(schema).items()}}
     given = _read_texts(fields, prefix)
+    earlier = _read_texts([name for name in _EARLIER if name not in given], _EARLIER_PREFIX)
+    for name in earlier:
+        logger.warning(
+            "The variable %s%s is one of tap-gainsightpx: it is taken, but its name is now %s%s",
+            _EARLIER_PREFIX,
+            name.upper(),
+            prefix,
+            name.upper(),
+        )
+    given |= earlier
     lines = [
-        f"{prefix}{name.upper()} must be {_HOW[kind]}"
+        f"{_EARLIER_PREFIX if name in earlier else prefix}{name.upper()} must be {_HOW[kind]}"
         for name, text in given.items()
         for kind in fields[name].get("type", [])
         if kind in _HOW and isinstance(as_declared(text, fields[name]), str)

@@ -68,6 +68,32 @@ def test_variables_are_read_as_the_type_of_their_setting(monkeypatch: pytest.Mon
     }
 
 
+def test_variables_of_the_earlier_tap_are_taken_and_the_new_names_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those that mean the same; ours count more, and a value is in no line."""
+    monkeypatch.setenv("TAP_GAINSIGHTPX_API_KEY", "s3cr3t-k3y")
+    monkeypatch.setenv("TAP_GAINSIGHTPX_PAGE_SIZE", "17")
+    monkeypatch.setenv("TAP_GAINSIGHTPX_START_DATE", "2024-01-01")
+    monkeypatch.setenv("TAP_GAINSIGHTPX_REGION", "EU")
+    found = read(monkeypatch, start_date="2025-01-01")
+    assert found == {"api_key": "s3cr3t-k3y", "page_size": 17, "start_date": "2025-01-01"}
+    assert caplog.messages == [
+        f"The variable TAP_GAINSIGHTPX_{name} is one of tap-gainsightpx: it is taken, but its name "
+        f"is now TAP_TEST_{name}"
+        for name in ("API_KEY", "PAGE_SIZE")
+    ]
+
+
+def test_a_wrong_value_of_the_earlier_tap_is_told_by_the_name_of_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is the one that has to be corrected."""
+    monkeypatch.setenv("TAP_GAINSIGHTPX_PAGE_SIZE", "many")
+    with pytest.raises(SettingsError, match=r"^TAP_GAINSIGHTPX_PAGE_SIZE must be"):
+        read(monkeypatch)
+
+
 def test_the_parts_of_an_object_may_have_variables_of_their_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
