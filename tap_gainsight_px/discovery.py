@@ -31,6 +31,7 @@ from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.errors import RefusedError
 from tap_gainsight_px.output.announced import NO_ROOM, Announced
 from tap_gainsight_px.reading.event_sample import sample_events
+from tap_gainsight_px.reading.ordered_pool import OrderedPool
 from tap_gainsight_px.records.attribute_list import attribute_fields, decode_attributes
 from tap_gainsight_px.timestamps import to_iso_seconds
 
@@ -95,7 +96,34 @@ def find_specs(event_names: Sequence[str]) -> dict[str, StreamSpec]:
     return specs | {spec.name: spec for spec in tables}
 
 
-def discover(spec: StreamSpec, run: Callable[[], Run] | None, known: Known) -> Discovered:
+def discover_all(
+    jobs: Mapping[str, Callable[[], Discovered]], *, workers: int, check: Callable[[], None]
+) -> dict[str, Discovered]:
+    """Return the schema of each stream, by name: what PX has to be asked is asked side by side.
+
+    Args:
+        jobs: What returns the schema of each.
+        workers: How many are asked about at once.
+        check: Called every tenth of a second; may raise.
+
+    Raises:
+        TapError: The API could not be asked about one of them.
+    """
+    if not jobs:
+        return {}  # and no thread
+    pool = OrderedPool[Discovered](workers, capacity=len(jobs), weigh=lambda _: 1, check=check)
+    try:
+        return dict(zip(jobs, pool.queue(jobs.values()), strict=True))
+    finally:
+        pool.close()
+
+
+def asks(spec: StreamSpec) -> bool:
+    """Whether only PX can tell all of a stream's fields."""
+    return spec.attributes_path is not None or spec.event_name is not None
+
+
+def discover(spec: StreamSpec, run: Run | None, known: Known) -> Discovered:
     """Return the schema of a stream's records.
 
     What the API key may not read, or is missing, leaves attributes without a type, unless they are
@@ -103,7 +131,7 @@ def discover(spec: StreamSpec, run: Callable[[], Run] | None, known: Known) -> D
 
     Args:
         spec: The stream.
-        run: Gives what requests need; None where PX is not to be asked.
+        run: What requests need; None where PX is not to be asked.
         known: What is known of the stream.
 
     Raises:
@@ -121,7 +149,7 @@ def discover(spec: StreamSpec, run: Callable[[], Run] | None, known: Known) -> D
 
 
 def _with_custom_attributes(
-    spec: StreamSpec, run: Callable[[], Run] | None, known: Known, schema: dict[str, Any]
+    spec: StreamSpec, run: Run | None, known: Known, schema: dict[str, Any]
 ) -> Discovered:
     """Return the schema of users or accounts, with a property for each custom attribute."""
     given = properties_of(properties_of(known.given).get(CUSTOM_ATTRIBUTES, {}))
@@ -150,7 +178,7 @@ def _with_custom_attributes(
 
 
 def _with_event_columns(
-    spec: StreamSpec, run: Callable[[], Run] | None, known: Known, schema: dict[str, Any]
+    spec: StreamSpec, run: Run | None, known: Known, schema: dict[str, Any]
 ) -> Discovered:
     """Return the schema of an event table, with a column for each attribute."""
     fields = schema["properties"].keys()
@@ -224,14 +252,14 @@ def _columns(
 
 def _said_by_px(
     spec: StreamSpec,
-    run: Callable[[], Run] | None,
+    run: Run | None,
     ask: Callable[[StreamSpec, Run], dict[str, dict[str, Any]]],
 ) -> dict[str, dict[str, Any]]:
     """Return a field for each attribute that PX tells of; none where it refuses."""
     if run is None:
         return {}
     try:
-        return ask(spec, run())
+        return ask(spec, run)
     except RefusedError as error:
         if error.status not in {403, 404}:
             raise

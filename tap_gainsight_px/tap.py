@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from tap_gainsight_px.catalog.flattening import flattening_of
 from tap_gainsight_px.catalog.pins import moved, schemas_given
 from tap_gainsight_px.check.command import check_option, selected, write_report
 from tap_gainsight_px.config_checks import find_errors, find_warnings
-from tap_gainsight_px.discovery import Discovered, Known, discover, find_specs
+from tap_gainsight_px.discovery import Discovered, Known, asks, discover, discover_all, find_specs
 from tap_gainsight_px.errors import SettingsError, ShortfallError, StreamsError, TapError
 from tap_gainsight_px.given.catalog import read_catalog
 from tap_gainsight_px.given.environment import by_variable, from_environment, unknown_variables
@@ -133,7 +133,18 @@ class TapGainsightPx(Tap):
     @cached_property
     def _discovered(self) -> dict[str, Discovered]:
         """The schema of each stream, by name."""
-        return {name: self._discover(spec) for name, spec in self._specs.items()}
+        can_ask = bool(self._config.get("api_key"))
+        asked = {
+            name: partial(self._discover, spec, self._run)
+            for name, spec in self._specs.items()
+            if can_ask and asks(spec) and self._is_read(name)
+        }
+        workers = self._settings.max_workers
+        found = discover_all(asked, workers=workers, check=self._cancellation.check)
+        return {
+            name: found[name] if name in found else self._discover(spec, None)
+            for name, spec in self._specs.items()
+        }
 
     def discover_streams(self) -> list[Stream]:
         """Return all streams, each with its schema: what the files, PX, STATE and catalog say."""
@@ -153,8 +164,7 @@ class TapGainsightPx(Tap):
             for name, found in self._discovered.items()
         ]
 
-    def _discover(self, spec: StreamSpec) -> Discovered:
-        is_asked = self._config.get("api_key") and self._is_read(spec.name)
+    def _discover(self, spec: StreamSpec, run: Run | None) -> Discovered:
         entry = self.state.get("bookmarks", {}).get(spec.name, {})
         bookmark = read_bookmark(spec.name, entry, spec.replication_key or "")
         known = Known(
@@ -163,7 +173,7 @@ class TapGainsightPx(Tap):
             resumes_at=None if bookmark is None else bookmark - self._settings.lookback,
             flattening=flattening_of(self._config),
         )
-        return discover(spec, (lambda: self._run) if is_asked else None, known)
+        return discover(spec, run, known)
 
     def _is_read(self, stream: str) -> bool:
         """Whether the stream is one of those that this run reads, as far as a catalog tells."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from px_sandbox import SandboxServer
+from tap_gainsight_px.discovery import Discovered, discover_all
 from tests.contract.facts import PROJECT, STREAM_FACTS
 from tests.streams.rich import now, rich_world
 from tests.streams.runs import names_of
@@ -101,3 +104,18 @@ def test_the_schema_messages_are_those_of_the_catalog(sandbox: SandboxServer) ->
         assert message["key_properties"] == entry["key_properties"]
         assert message.get("bookmark_properties", []) == [replication_key][: bool(replication_key)]
         assert message["schema"]["properties"].keys() == entry["schema"]["properties"].keys()
+
+
+def test_what_px_is_asked_about_each_stream_is_asked_side_by_side() -> None:
+    """With many tables of events, the first record would wait for one sample after another."""
+    side_by_side = threading.Barrier(3, timeout=10)
+
+    def found(name: str) -> Discovered:
+        side_by_side.wait()
+        return Discovered({"title": name}, {})
+
+    jobs = {name: partial(found, name) for name in ("users", "accounts", "custom_event_login")}
+    discovered = discover_all(jobs, workers=3, check=lambda: None)
+    assert [(name, one.schema["title"]) for name, one in discovered.items()] == [
+        (name, name) for name in jobs
+    ]
