@@ -139,7 +139,7 @@ class TapGainsightPx(Tap):
             for name, spec in self._specs.items()
             if can_ask and asks(spec) and self._is_read(name)
         }
-        workers = self._settings.max_workers
+        workers = self._settings.max_workers if asked else 0
         found = discover_all(asked, workers=workers, check=self._cancellation.check)
         return {
             name: found[name] if name in found else self._discover(spec, None)

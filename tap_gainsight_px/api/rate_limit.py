@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 # a burst that wait for one another somewhere on the way would all arrive late together.
 _INTERVAL_MS = 1_060
 _SLICES = 10
+# A worker that wakes up late has missed its moment. What a tenth lets go beyond its share makes up
+# for that in the next one; the whole second still holds no more.
+_SHARE_OF_SLICE = 1.2
 
 # After a 429 the rate is halved. It takes half a minute without another one until it grows, by a
 # twentieth of the limit every ten seconds: five minutes from the lowest rate to the limit.
@@ -138,5 +142,6 @@ class RateLimit:
 def _rates(requests_per_second: int) -> list[Rate]:
     rates = [Rate(requests_per_second, _INTERVAL_MS)]
     if requests_per_second > _SLICES:
-        rates.insert(0, Rate(-(-requests_per_second // _SLICES), _INTERVAL_MS // _SLICES))
+        in_slice = math.ceil(_SHARE_OF_SLICE * requests_per_second / _SLICES)
+        rates.insert(0, Rate(in_slice, _INTERVAL_MS // _SLICES))
     return rates

@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 # What windows that are read, or wait for their turn to be written, may take together, and one of
 # them as a rule (a part of 5,000 events): more of them than the account's limit can use.
-_MOST_BYTES_HELD = 128 * 1024**2
+_MOST_BYTES_HELD = 112 * 1024**2
 _USUAL_BYTES = 4 * 1024**2
 
 Job: TypeAlias = "Callable[[], Slice | More[Slice]]"

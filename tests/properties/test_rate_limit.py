@@ -119,19 +119,29 @@ def test_a_burst_is_spread_over_its_second() -> None:
     clock = Clock()
     rate_limit = RateLimit(100, clock=clock, wait=clock.wait)
     granted = [rate_limit.acquire() for _ in range(300)]
-    for number, moment in enumerate(granted[10:]):
+    for number, moment in enumerate(granted[12:]):
         assert moment - granted[number] >= 100
-    for number, moment in enumerate(granted[5:]):
-        assert moment - granted[number] < 120
+    for number, moment in enumerate(granted[1:]):
+        assert moment - granted[number] < 220
+
+
+def test_a_moment_that_was_missed_is_made_up_for() -> None:
+    """A busy machine wakes a worker late, and the second still lets go what it may."""
+    clock = Clock()
+    rate_limit = RateLimit(100, clock=clock, wait=lambda seconds: clock.wait(seconds + 0.01))
+    begin = clock.seconds
+    for _ in range(500):
+        rate_limit.acquire()
+    assert clock.seconds - begin <= 4 * 1.06 + 1.06
 
 
 @given(limit=st.integers(min_value=11, max_value=200), count=st.integers(20, 400))
 def test_no_tenth_of_a_second_holds_more_than_its_share(limit: int, count: int) -> None:
-    """Whatever the limit."""
+    """A fifth more than a tenth of the limit, whatever that is."""
     clock = Clock()
     rate_limit = RateLimit(limit, clock=clock, wait=clock.wait)
     granted = [rate_limit.acquire() for _ in range(count)]
-    share = -(-limit // 10)
+    share = -(-12 * limit // 100)
     for number, moment in enumerate(granted[share:]):
         assert moment - granted[number] >= 100
 
