@@ -106,7 +106,8 @@ def _short(text: str) -> str:
 def _by_words(words: str, facts: dict[str, Any], *, in_scroll: bool) -> TapError | None:
     """Return the error that the API's words name, whatever the status."""
     if _DUPLICATE.search(words):
-        return DuplicateRequestError("", **facts)
+        advice = "Another run or client sends the same requests: let them take turns"
+        return DuplicateRequestError("", **facts, advice=advice)
     if _TOO_MANY_SCROLLS.search(words):
         return TooManyScrollsError("", **facts, advice="Lower max_workers if it stays like this")
     may_be_gone = in_scroll and (facts["status"] in {400, 404, 410} or facts["status"] >= 500)  # noqa: PLR2004
@@ -126,7 +127,8 @@ def _by_status(
     if status == requests.codes.too_many_requests:
         return _rate_limited(_retry_after(headers), facts)
     if status >= 500 or status in {requests.codes.request_timeout, 425}:  # noqa: PLR2004
-        error = AnswerLostError("", **facts, advice="PX has a problem of its own: try later")
+        advice = "PX has a problem of its own: run again later with the last STATE"
+        error = AnswerLostError("", **facts, advice=advice)
         error.retry_after = _retry_after(headers)
         return error
     if status == requests.codes.forbidden and is_html:
@@ -176,7 +178,9 @@ def _rate_limited(retry_after: float | None, facts: dict[str, Any]) -> RequestEr
         if retry_after:
             at = timestamps.now() + int(retry_after * 1_000)
             when = f"after {timestamps.to_iso_seconds(at)}"
-        advice = f"The account's requests of the day are used up. Run again {when}: STATE goes on"
+        advice = (
+            f"The account's requests of the day are used up. Run again {when} with the last STATE"
+        )
         return DailyLimitError("", **facts, advice=advice)
     error = RateLimitedError(
         "", **facts, advice="Lower requests_per_second: other clients share the account's limit"

@@ -93,7 +93,8 @@ def test_it_gives_up_after_some_time_with_one_line(
     with pytest.raises(AnswerLostError) as caught:
         transport_to(sandbox.url, time).get(PATH, {}, users)
     assert str(caught.value) == (
-        f"GET {PATH}: HTTP 500 (Internal error). PX has a problem of its own: try later"
+        f"GET {PATH}: HTTP 500 (Internal error). PX has a problem of its own: run again later "
+        "with the last STATE"
     )
     assert sum(time.waits) == pytest.approx(900)
     assert caplog.text.count("trying again in") == len(time.waits) == len(sandbox.requests) - 1
