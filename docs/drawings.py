@@ -1,6 +1,6 @@
 """The drawings of the documentation, as SVG: no page needs a script or the network to show them.
 
-Entities and layers come from the code; the timelines of syncs are drawn by hand, as numbers.
+Entities and layers come from the code, the timelines of syncs from what the tap asks (`timelines`).
 """
 
 from __future__ import annotations
@@ -216,41 +216,9 @@ def timeline(
     return drawing.svg()
 
 
-def timelines() -> dict[str, str]:
-    """Return the timelines of the page on incremental syncs, by file name."""
-    first = timeline(
-        "A first sync of events: windows of at most 190 days, read side by side, written in order",
-        [
-            (
-                "read",
-                [
-                    Bar(0, 24, "read", "window 1"),
-                    Bar(24, 49, "read", "window 2"),
-                    Bar(49, 62, "wait", "3a …"),
-                    Bar(62, 74, "read", "3b"),
-                    Bar(74, 98, "read", "window 4"),
-                ],
-            ),
-            (
-                "written",
-                [
-                    Bar(0, 24, "read"),
-                    Bar(24, 49, "read"),
-                    Bar(62, 98, "wait", "read, but waits for 3a"),
-                ],
-            ),
-        ],
-        [(0, "start_date"), (49, "bookmark: the end of what is written"), (98, "start of the run")],
-    )
-    later = timeline(
-        "A later sync begins a lookback before the bookmark and ends at the start of the run",
-        [
-            ("first run", [Bar(0, 55, "read", "read and written")]),
-            ("second run", [Bar(47, 55, "again", "again"), Bar(55, 98, "read", "new")]),
-        ],
-        [(47, "lookback_seconds before it"), (55, "bookmark"), (98, "start of the second run")],
-    )
-    gap = timeline(
+def gap() -> str:
+    """Return the drawing of a stretch whose records do not all arrive."""
+    return timeline(
         "Where records that PX counts do not arrive, the bookmark stays before the gap",
         [
             (
@@ -265,4 +233,3 @@ def timelines() -> dict[str, str]:
         ],
         [(40, "bookmark stays here"), (90, "start of the first run"), (98, "next run")],
     )
-    return {"first-sync.svg": first, "later-sync.svg": later, "gap.svg": gap}

@@ -10,19 +10,19 @@ import contextlib
 import io
 import json
 import re
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docs import drawings
 from docs.tables import described, how_it_is_read, joins, table
+from docs.timelines import signals_kept, timelines
 from px_sandbox import ManualClock, SandboxServer, World, WorldPlan
 from tap_gainsight_px.catalog.schemas import load_schema
 from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.tap import TapGainsightPx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from tap_gainsight_px.catalog.spec import StreamSpec
 
@@ -58,7 +58,8 @@ def pages() -> dict[str, str]:
     links = {spec.name: joins(spec) for spec in STREAMS}
     made["drawings/entities.svg"] = drawings.entities(links)
     made["drawings/layers.svg"] = drawings.layers(layer_rows())
-    made |= {f"drawings/{name}": svg for name, svg in drawings.timelines().items()}
+    made["drawings/gap.svg"] = drawings.gap()
+    made |= {f"drawings/{name}": svg for name, svg in timelines().items()}
     return made
 
 
@@ -128,7 +129,7 @@ def _examples() -> dict[str, dict[str, Any]]:
     """Return a record of each stream: the one with the most fields."""
     world = World.generated(WorldPlan(anchor_ms=_NOW, days=14, events=400), ManualClock(_NOW))
     written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n")
-    with SandboxServer(world) as sandbox, contextlib.redirect_stdout(written), _signals_kept():
+    with SandboxServer(world) as sandbox, contextlib.redirect_stdout(written), signals_kept():
         tap = TapGainsightPx(
             clock=world.clock.now_ms,
             config={
@@ -150,17 +151,6 @@ def _examples() -> dict[str, dict[str, Any]]:
         if message and len(message["record"]) > len(found.get(message["stream"], {})):
             found[message["stream"]] = message["record"]
     return found
-
-
-@contextlib.contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Take back the signal handlers that a tap installs."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 def _short(value: Any) -> Any:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import copy
 import json
+import sqlite3
 import subprocess
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 import yaml
+from psycopg import sql
 
 from demo import services
 from tests.e2e.conftest import PROJECT
+from tests.e2e.loader import read_tables
+from tests.tap.worlds import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Sandbox
 
+LOADER_BIN = PROJECT / ".build/target-postgres/bin"
 LOADERS = ("target-postgres", "target-snowflake")
 PLUGINS = ("tap-gainsight-px", *LOADERS)
 GIVEN: dict[str, tuple[str, Any]] = {
@@ -71,6 +78,14 @@ class Project:
         printed = self.meltano("config", "--unsafe", "print", plugin, env=env)
         config: dict[str, Any] = json.loads(printed)
         return config
+
+    def kept_state(self, state_id: str) -> dict[str, Any]:
+        """Return the STATE that Meltano keeps, without asking it: each call takes seconds."""
+        query = "SELECT completed_state FROM state WHERE state_id = ?"
+        with closing(sqlite3.connect(self.folder / ".meltano" / "meltano.db")) as database:
+            (found,) = database.execute(query, (state_id,)).fetchone()
+        state: dict[str, Any] = json.loads(found)
+        return state
 
 
 @pytest.fixture
@@ -184,3 +199,64 @@ def test_a_project_takes_the_definitions_of_this_repository(
     told = {"TAP_GAINSIGHT_PX_API_KEY": "key", "TAP_GAINSIGHT_PX_PAGE_SIZE": "17"}
     config = empty.config("tap-gainsight-px", told)
     assert (config["api_key"], config["page_size"], config["region"]) == ("key", 17, "US")
+
+
+JOB = "prod:tap-gainsight-px-to-target-postgres"
+
+
+def test_a_stretch_is_read_again_and_the_job_knows_nothing_of_it(
+    project: Project, sandbox: Sandbox, wheel_bin: Path, postgres: services.Postgres
+) -> None:
+    """As docs/recipes.md shows it: lost rows are back, in the tables and columns that were."""
+    definition = project.definition
+    for plugin in (one for kind in definition["plugins"].values() for one in kind):
+        folder = LOADER_BIN if plugin["name"] == "target-postgres" else wheel_bin
+        plugin["executable"] = str(folder / plugin.get("executable", plugin["name"]))
+    (project.folder / "meltano.yml").write_text(yaml.safe_dump(definition), encoding="utf-8")
+    events = sandbox.truth("custom_events")
+    dates = sorted(one["date"] for one in events)
+    start, end = (iso(dates[len(dates) * part // 4]) for part in (1, 2))
+    env = {
+        "MELTANO_ENVIRONMENT": "prod",
+        "TAP_GAINSIGHT_PX_API_KEY": services.API_KEY,
+        "TAP_GAINSIGHT_PX_API_URL": sandbox.url,
+        "TAP_GAINSIGHT_PX_CUSTOM_EVENT_STREAMS": json.dumps([events[0]["eventName"]]),
+        "TAP_GAINSIGHT_PX__SELECT": json.dumps(["custom_event*.*"]),
+        "TARGET_POSTGRES_SQLALCHEMY_URL": postgres.sqlalchemy_url,
+        "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "again",
+    }
+    run = ("run", "--no-install", "tap-gainsight-px", "target-postgres")
+    project.meltano(*run, env=env)
+    before, state = _rows(postgres, "again"), project.kept_state(JOB)
+    with psycopg.connect(postgres.url) as connection:
+        for table in before:
+            lost = sql.SQL("DELETE FROM again.{} WHERE date >= %s AND date < %s")
+            connection.execute(lost.format(sql.Identifier(table)), (start, end))
+    types = {
+        stream: {part: entry[part] for part in ("types", "columns") if part in entry}
+        for stream, entry in state["singer_state"]["bookmarks"].items()
+    }
+    assert any(types.values())
+    given = {"singer_state": {"bookmarks": types}}
+    project.meltano("state", "set", "--force", f"{JOB}:again", json.dumps(given))
+
+    stretch = {"TAP_GAINSIGHT_PX_START_DATE": start, "TAP_GAINSIGHT_PX_END_DATE": end}
+    project.meltano(*run, "--state-id-suffix=again", env=env | stretch)
+
+    assert _rows(postgres, "again") == before
+    assert sum(len(rows) for rows in before.values()) > len(events)
+    assert project.kept_state(JOB) == state
+
+
+def _rows(postgres: services.Postgres, schema: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of all tables in the order of their keys, without when they were loaded."""
+    return {
+        name: sorted(
+            (
+                {column: value for column, value in row.items() if not column.startswith("_sdc_")}
+                for row in table.rows
+            ),
+            key=lambda row: str(row["eventId"]),
+        )
+        for name, table in read_tables(postgres.url, schema).items()
+    }
