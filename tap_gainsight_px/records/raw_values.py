@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw, UnsetType
 from tap_gainsight_px.records.json_text import is_double, read_decimal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
 NULL = b"null"
 """A raw value that is none."""
@@ -43,7 +43,6 @@ _OTHER_KINDS = {
 }
 _NUMBERS = {"number", "number column"}
 _NULL = re.compile(rb"\0null")
-_LINE_BREAK = re.compile(rb"[\r\n]")
 
 
 def check_raw(attribute: str, *, kind: str, leaves_out_null: bool, mend: Mend | None = None) -> Fix:
@@ -68,9 +67,7 @@ def check_raw(attribute: str, *, kind: str, leaves_out_null: bool, mend: Mend | 
         if leaves_out_null and _BEFORE + NULL in together:
             _leave_out(attribute, records, _matching(_NULL, values, together))
         if b"\n" in together or b"\r" in together:
-            for place in _matching(_LINE_BREAK, values, together):
-                text = msgspec.json.format(bytes(values[place]), indent=-1)
-                setattr(records[place], attribute, Raw(text))
+            _take_out_breaks(attribute, records, values, together)
         if not _is_utf8(together):
             alone = [b"" if value is UNSET else bytes(value) for value in values]
             return {place for place, value in enumerate(alone) if not _is_utf8(value)}
@@ -91,18 +88,39 @@ def _leave_out(attribute: str, records: list[Any], places: set[int]) -> None:
         setattr(records[place], attribute, UNSET)
 
 
+def _take_out_breaks(
+    attribute: str, records: list[Any], values: list[Any], together: bytes
+) -> None:
+    for place in _places(_ends_of_breaks(together), values, together):
+        text = msgspec.json.format(bytes(values[place]), indent=-1)
+        setattr(records[place], attribute, Raw(text))
+
+
+def _ends_of_breaks(text: bytes) -> Iterator[int]:
+    # A pattern would take many times as long, where there are few.
+    text = text.replace(b"\r", b"\n")
+    end = text.find(b"\n") + 1
+    while end:
+        yield end
+        end = text.find(b"\n", end) + 1
+
+
 def _matching(pattern: re.Pattern[bytes], values: list[Any], together: bytes) -> set[int]:
     """Return the places of the values in which a pattern is found; `together` are all of them."""
-    if not pattern.search(together):
-        return set()
-    places = [place for place, value in enumerate(values) if value is not UNSET]
-    matching = set()
+    return _places((match.end() for match in pattern.finditer(together)), values, together)
+
+
+def _places(ends: Iterable[int], values: list[Any], together: bytes) -> set[int]:
+    """Return the places of the values in which something ends; `together` are all of them."""
+    found = set()
+    places: list[int] = []
     number, looked_to = -1, 0
-    for match in pattern.finditer(together):
-        number += together.count(_BEFORE, looked_to, match.end())
-        looked_to = match.end()
-        matching.add(places[number])
-    return matching
+    for end in ends:
+        places = places or [place for place, value in enumerate(values) if value is not UNSET]
+        number += together.count(_BEFORE, looked_to, end)
+        looked_to = end
+        found.add(places[number])
+    return found
 
 
 def _is_double(value: Raw) -> bool:

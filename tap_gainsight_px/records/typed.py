@@ -245,16 +245,19 @@ def _set_apart(types: FieldTypes, attributes: Mapping[str, str], oddities: Oddit
         eq=False,
     )
 
+    nothing = (UNSET,) * len(getters)
+
     def fix(records: list[Any]) -> set[int]:
         columns = [_without_nulls(list(map(get, records))) for get in getters.values()]
         for name, column in zip(getters, columns, strict=True):
             oddities.add(Oddity.UNDECLARED, [name], len(column) - column.count(UNSET))
-        place = types.apart
-        for record, *values in zip(records, *columns, strict=True):
-            if any(value is not UNSET for value in values):
-                if getattr(record, place) is UNSET:
-                    setattr(record, place, apart(*values))
-                    continue
+        before = map(attrgetter(types.apart), records)
+        for record, mended, values in zip(records, before, zip(*columns, strict=True), strict=True):
+            if values == nothing:
+                continue
+            if mended is UNSET:
+                setattr(record, types.apart, apart(*values))
+            else:
                 found = zip(getters, values, strict=True)
                 types.set_apart(record, {name: one for name, one in found if one is not UNSET})
         return set()
@@ -264,6 +267,6 @@ def _set_apart(types: FieldTypes, attributes: Mapping[str, str], oddities: Oddit
 
 def _without_nulls(values: list[Any]) -> list[Any]:
     """Return values with `UNSET` in place of null."""
-    if b"\nnull" not in b"\n".join([b"", *(value for value in values if value is not UNSET)]):
+    if b"\nnull" not in b"\n".join([b"", *[value for value in values if value is not UNSET]]):
         return values
     return [UNSET if value is UNSET or bytes(value) == NULL else value for value in values]
