@@ -114,8 +114,11 @@ class Coercion:
         """
         record = {name: value}
         unexpected: dict[FieldPath, Any] = {}
-        _coerce_fields(record, {name: self._fields[name]}, (), unexpected)
-        if (name,) in self._number_columns:
+        is_number = (name,) in self._number_columns
+        # A number in a column of numbers is as declared, and only its digits are in doubt.
+        if not (is_number and type(value) in {int, Decimal}):
+            _coerce_fields(record, {name: self._fields[name]}, (), unexpected)
+        if is_number:
             _set_digits_apart(record, (name,), unexpected)
         self._oddities.add(Oddity.MISFIT, self._names(unexpected))
         self.finish(record, unexpected)
