@@ -14,6 +14,7 @@ SNOWFLAKE := .build/target-snowflake/.ready
 CHECKER  := .build/singer-tools/.ready
 BENCH    := .build/bench/.ready
 PEER     := .build/bench-peer/.ready
+PIPELINEWISE := .build/bench-pipelinewise/.ready
 SITE     := .build/docs/.ready
 PACKAGE  := $(shell find tap_gainsight_px px_sandbox schemas -type f ! -name '*.pyc')
 
@@ -135,7 +136,9 @@ EXAMPLES ?= 500
 soak-pipe: $(DEV) $(POSTGRES) ## Odd worlds through tap and loader, for as long as you like: make soak-pipe EXAMPLES=2000
 	@PIPE_EXAMPLES=$(EXAMPLES) $(PYTEST) tests/e2e/test_whole_pipe.py
 
-bench: $(DEV) $(BENCH) $(PEER) $(POSTGRES) ## Measure beside the peers, write docs/performance.md (20 minutes; ARGS=--quick)
+# ARGS: `pipe` for one section, which leaves the others as they are; `--quick`.
+bench: $(DEV) $(BENCH) $(PEER) $(PIPELINEWISE) $(POSTGRES) ## Measure beside the peers, write docs/performance.md (half an hour; ARGS=--quick)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' && $(MAKE) --no-print-directory $(SNOWFLAKE) || true
 	@.venv/bin/python -m benchmarks $(ARGS)
 
 newest-sdk: python ## Whole runs and both record paths on the newest Singer SDK, pre-releases too
@@ -191,6 +194,9 @@ $(PEER): requirements/bench-peer.txt | python
 
 $(SITE): requirements/docs.txt | python
 	$(call venv,Zensical for the site (10 seconds),-r requirements/docs.txt)
+
+$(PIPELINEWISE): requirements/bench-pipelinewise.txt | python
+	$(call venv,pipelinewise-target-postgres for the benchmarks (10 seconds),-r requirements/bench-pipelinewise.txt)
 
 $(CHECKER): requirements/singer-tools.txt | python
 	$(call venv,singer-check-tap (5 seconds),-r requirements/singer-tools.txt)

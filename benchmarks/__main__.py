@@ -61,11 +61,13 @@ def _write(kept: Path, docs: Path) -> None:
         for name in report.SECTIONS
         if (kept / f"{name}.json").exists()
     }
-    (docs / "performance.md").write_text(report.page(results), encoding="utf-8")
+    page = docs / "performance.md"
+    before = page.read_text(encoding="utf-8") if page.exists() else ""
+    page.write_text(report.page(results, before), encoding="utf-8")
     if "cpu" in results and "waiting" in results:
         drawing = chart.draw(results["cpu"]["figures"], results["waiting"]["figures"])
         (docs / "performance.svg").write_text(drawing, encoding="utf-8")
-    _say(f"written: {docs / 'performance.md'}")
+    _say(f"written: {page}")
 
 
 def _say(text: str) -> None:

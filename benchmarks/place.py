@@ -21,7 +21,7 @@ class Place:
     """Where one run of the benchmarks finds its programs and keeps its files."""
 
     build: Path
-    """Holds the environments: bench, bench-peer, target-postgres."""
+    """Holds the environments: bench, bench-peer, bench-pipelinewise and those of the loaders."""
     folder: Path
     """For configurations, logs and what the programs write."""
     quick: bool = False
@@ -35,6 +35,16 @@ class Place:
     def peer(self) -> Path:
         """The earlier public tap."""
         return self.build / "bench-peer/bin/tap-gainsightpx"
+
+    @property
+    def pipelinewise(self) -> Path:
+        """PipelineWise's loader for Postgres."""
+        return self.build / "bench-pipelinewise/bin/target-postgres"
+
+    @property
+    def snowflake_python(self) -> Path:
+        """Python with target-snowflake."""
+        return self.build / "target-snowflake/bin/python"
 
     @property
     def target_postgres(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.sections import (
@@ -12,6 +13,7 @@ from benchmarks.sections import (
     profile,
     saturation,
     small_streams,
+    snowflake,
     startup,
     waiting,
 )
@@ -28,6 +30,7 @@ SECTIONS: dict[str, ModuleType] = {
     "memory": memory,
     "startup": startup,
     "pipe": pipe,
+    "snowflake": snowflake,
     "profile": profile,
 }
 
@@ -41,14 +44,27 @@ the last digit. All programs of a table read the same `px-sandbox` in the same r
 """
 
 
-def page(results: dict[str, dict[str, Any]]) -> str:
-    """Return the page; `results` are circumstances and figures by section."""
-    lines = [_HEAD]
+def page(results: dict[str, dict[str, Any]], before: str = "") -> str:
+    """Return the page.
+
+    Args:
+        results: Circumstances and figures by section.
+        before: The page as it was: sections without figures stay as they are in it.
+    """
+    there = _sections(before)
+    parts = [_HEAD.rstrip()]
     for name, module in SECTIONS.items():
-        if name not in results:
-            continue
-        lines += section(module, results[name])
-    return "\n".join(lines).rstrip() + "\n"
+        if name in results:
+            parts.append("\n".join(section(module, results[name])).rstrip())
+        elif module.TITLE in there:
+            parts.append(there[module.TITLE])
+    return "\n\n".join(parts) + "\n"
+
+
+def _sections(text: str) -> dict[str, str]:
+    """Return the sections of a page by their titles."""
+    parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]
+    return {part.partition("\n")[0].removeprefix("## "): part.rstrip() for part in parts}
 
 
 def section(module: ModuleType, result: dict[str, Any]) -> list[str]:

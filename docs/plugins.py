@@ -40,6 +40,7 @@ CHOSEN: dict[str, dict[str, Any]] = {
         "default_target_schema": "GAINSIGHT_PX",
         "load_method": "upsert",
         "timestamp_type": "TIMESTAMP_TZ",
+        "validate_records": False,
     },
 }
 

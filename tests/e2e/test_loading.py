@@ -193,6 +193,26 @@ def test_nothing_is_asked_of_the_connection_that_a_pooler_refuses(loader: Loader
     assert names <= POOLED
 
 
+def test_with_the_other_trigger_of_the_documents_no_row_is_written_twice(
+    loader: Loader, schema: str
+) -> None:
+    """And what has changed is updated as before."""
+    document = (PROJECT / "docs" / "loading.md").read_text(encoding="utf-8")
+    (statement,) = re.findall(r"```sql\n(CREATE TRIGGER only_changes.*?)```", document, re.DOTALL)
+    loader.load(messages(), schema)
+    with psycopg.connect(loader.url) as connection:
+        connection.execute(statement.replace("gainsight_px.custom_events", f'"{schema}".t'))
+
+    loader.load(messages({"id": "a", "seats": 1}, {"id": "b", "seats": 1}), schema)
+    with psycopg.connect(loader.url) as connection:
+        places = connection.execute(f'SELECT ctid::text FROM "{schema}".t ORDER BY ctid')  # noqa: S608
+        assert places.fetchall() == [("(0,1)",), ("(0,2)",)]
+
+    loader.load(messages({"id": "a", "seats": 2}), schema)
+    rows = loader.tables(schema)["t"].by("id")
+    assert (rows["a"]["seats"], rows["b"]["seats"]) == (2, 1)
+
+
 def test_the_trigger_of_the_documents_makes_null_of_the_null_of_json(
     loader: Loader, schema: str
 ) -> None:

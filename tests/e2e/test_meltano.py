@@ -143,6 +143,20 @@ def test_parts_of_an_object_come_from_the_environment_too(project: Project) -> N
     }
 
 
+def test_the_environment_for_files_sets_what_target_snowflake_takes_as_it_is(
+    project: Project,
+) -> None:
+    """JSON lines, gzip, in a folder of the project: docs/choosing.md."""
+    printed = project.meltano(
+        "--environment=prod-by-files", "config", "--unsafe", "print", "tap-gainsight-px"
+    )
+    assert json.loads(printed)["batch_config"] == {
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "storage": {"root": (project.folder / ".meltano/files").as_uri()},
+        "batch_size": 10_000,
+    }
+
+
 def test_what_config_set_writes_has_the_right_type(project: Project) -> None:
     """Where a setting is not declared, `true` is kept as text, and the loader stops at it."""
     project.meltano("config", "set", "target-postgres", "hard_delete", "true")
