@@ -9,7 +9,7 @@ from __future__ import annotations
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from singer_sdk.mapper import MAPPER_SOURCE_OPTION, CustomStreamMap
+from singer_sdk.mapper import MAPPER_SOURCE_OPTION, NULL_STRING, CustomStreamMap
 
 from tap_gainsight_px.catalog.event_tables import ATTRIBUTES
 from tap_gainsight_px.catalog.schemas import UNEXPECTED
@@ -34,6 +34,25 @@ def hide_mapped_values(mapper: PluginMapper, stream: str, copies: Mapping[str, s
         if isinstance(one, CustomStreamMap) and names:
             hidden = {name for name, column in copies.items() if column in names}
             one._transform_fn = _hiding(one._transform_fn, names, hidden)  # noqa: SLF001
+
+
+def removed_alone(stream_maps: Mapping[str, Any], stream: str) -> frozenset[str]:
+    """Return the fields that the map of a stream removes, or none if it does anything else.
+
+    Args:
+        stream_maps: The setting, which `stream_maps.check_maps` has looked at.
+        stream: The stream.
+    """
+    own = [
+        definition
+        for key, definition in stream_maps.items()
+        if isinstance(definition, dict)
+        and fnmatch(stream, definition.get(MAPPER_SOURCE_OPTION, key))
+    ]
+    if len(own) != 1 or any(name.startswith("__") for name in own[0]):
+        return frozenset()
+    removes = all(value in {None, NULL_STRING} for value in own[0].values())
+    return frozenset(own[0] if removes else ())
 
 
 def _mapped(mapper: PluginMapper, stream: str) -> list[set[str]]:

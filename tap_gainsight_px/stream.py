@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import Stream
 from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.helpers.conform import TypeConformanceLevel
-from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.mapper import CustomStreamMap, SameRecordTransform
 from singer_sdk.singerlib import Schema
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from tap_gainsight_px.catalog.event_tables import EventColumns
 from tap_gainsight_px.errors import ParentsError, RefusedError, TapError
+from tap_gainsight_px.mapped_values import removed_alone
 from tap_gainsight_px.output.announced import AttributeMemory
 from tap_gainsight_px.output.batch_files import BatchFiles
 from tap_gainsight_px.output.full_readings import FullReadings
@@ -197,14 +198,14 @@ class PxStream(Stream):
     def _message_format(self) -> MessageFormat | None:
         """Return what a message looks like, or None where each record needs the SDK's own path.
 
-        That is the case for everything that looks at single records: stream maps, flattening and
-        `--test`.
+        That is the case for everything that looks at single records: stream maps that do more than
+        remove fields, flattening and `--test`.
         """
         stream_map = self.stream_maps[0]
         batch_config = self.get_batch_config(self.config)
         if (
             len(self.stream_maps) > 1
-            or type(stream_map) is not SameRecordTransform
+            or not (type(stream_map) is SameRecordTransform or self._removed)
             or stream_map.flattening_enabled
             or self.ABORT_AT_RECORD_COUNT is not None
             or not isinstance(self._tap.message_writer, PageWriter)
@@ -221,6 +222,17 @@ class PxStream(Stream):
         names = (*self.spec.primary_keys, self.spec.replication_key)
         mask.update({("properties", name): True for name in names if name is not None})
         return mask
+
+    @property
+    def _removed(self) -> frozenset[str]:
+        """The fields that the stream's map removes, if it does nothing else.
+
+        For the records that is the same as to deselect them. Attributes of events with columns of
+        their own are another matter.
+        """
+        if self._columns is not None or type(self.stream_maps[0]) is not CustomStreamMap:
+            return frozenset()
+        return removed_alone(self.config["stream_maps"], self.name)
 
     @property
     def _flattened_levels(self) -> int:
@@ -281,11 +293,14 @@ class PxStream(Stream):
             self._columns.hide(deselected.paths)
         self._attributes.leave_out(deselected.holds, self.stream_state)
         full_readings = self._versions(run, state)
+        message_format = self._message_format()
+        if message_format is not None:
+            deselected = deselected.and_fields(self._removed)
         decode = PageDecoder(
             self.spec,
             self.schema,
             drop_unknown=run.settings.drop_unknown_fields,
-            message_format=self._message_format(),
+            message_format=message_format,
             deselected=deselected,
             flattened_levels=self._flattened_levels,
             columns=self._columns,

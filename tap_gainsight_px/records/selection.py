@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tap_gainsight_px.records.json_text import json_text, parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 FieldPath: TypeAlias = "tuple[str, ...]"
 """Names of fields from the record inwards; lists have no step of their own."""
@@ -46,6 +46,10 @@ class Deselected:
     def __bool__(self) -> bool:
         """Whether there is anything to drop."""
         return bool(self.paths)
+
+    def and_fields(self, names: Iterable[str]) -> Deselected:
+        """Return the same with some fields of the record more."""
+        return Deselected(self.paths | {(name,) for name in names})
 
     def below(self, name: str) -> Deselected:
         """Return what is deselected inside one field of the record."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from px_sandbox import SandboxServer
+from tap_gainsight_px.mapped_values import removed_alone
 from tests.tap.harness import sync
 from tests.tap.worlds import event, today, user, world_of
 
@@ -35,6 +36,28 @@ def test_a_misfit_value_of_a_mapped_field_does_not_leave_by_another_way(
     assert HIDDEN not in str(record)
     assert record.get("score") == (None if score is None else "hidden")
     assert "_unexpected" not in record
+
+
+def test_to_remove_fields_costs_no_speed() -> None:
+    """It is the same as to deselect them; a map that does anything else looks at each record."""
+    fields = {"email": None, "score": "__NULL__", "neverSeen": None}
+    assert removed_alone({"*ers": fields, "accounts": {"id": "id"}}, "users") == fields.keys()
+    for others in (
+        {"users": {"email": "md5(email)", "score": None}},
+        {"users": {"email": None, "__filter__": "score"}},
+        {"users": {"email": None}, "few": {"__source__": "users", "email": None}},
+        {"users": None},
+    ):
+        assert not removed_alone(others, "users")
+    with SandboxServer(world_of(users=[ODD_USER | {"neverSeen": HIDDEN}])) as sandbox:
+        page = sync(sandbox, "users", stream_maps={"users": fields})
+        alone = sync(sandbox, "users", stream_maps={"users": fields | {"city": "'Bern'"}})
+    (record,) = page.records("users")
+    (expected,) = alone.records("users")
+    assert record == {name: expected[name] for name in expected if name != "city"}
+    assert HIDDEN not in page.text
+    (schema,) = page.of("SCHEMA", "users")
+    assert not schema["schema"]["properties"].keys() & fields.keys()
 
 
 def test_each_map_of_a_stream_hides_what_it_drops_and_nothing_else() -> None:
