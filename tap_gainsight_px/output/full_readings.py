@@ -57,7 +57,7 @@ class FullReadings:
         self._state = state
         self._days = days
         self._now = now
-        known = _whole(state.known(_VERSION))
+        known = _whole(state.known(_VERSION)) or None
         begun = state.known(_BEGUN)
         self._begun: dict[str, Any] = begun if isinstance(begun, dict) else {}
         # Newer than all that this table has seen, whatever became of this host's clock.

@@ -61,13 +61,13 @@ def test_whatever_state_says_leads_to_a_version(entry: dict[str, Any], days: int
     assert entry["version"] > 0
 
 
-@given(whole_state, st.lists(st.integers(-2, 30 * 24), max_size=12), st.data())
+@given(versions, whole_state, st.lists(st.integers(-2, 30 * 24), max_size=12), st.data())
 def test_no_full_reading_has_a_version_that_a_row_may_have_already(
-    entry: dict[str, Any], hours: list[int], data: st.DataObject
+    version: int, entry: dict[str, Any], hours: list[int], data: st.DataObject
 ) -> None:
     """However readings end, and also where the clock of the host goes back."""
-    entry.update(BOOKMARK)
-    seen = [entry.get("version", 0)]
+    entry.update({**BOOKMARK, "version": version, "full_read": to_iso(NOON - 10 * DAY)})
+    seen = [version]
     now = NOON
     for step in hours:
         now += step * HOUR
@@ -89,6 +89,14 @@ def test_a_full_reading_is_due_when_the_last_one_is_so_old(
     for age in (-HOUR, 0, days * DAY - HOUR, days * DAY - 600 * SECOND, days * DAY, 400 * DAY):
         run = begin(dict(entry), NOON + age, days)
         assert run.is_due == (age >= days * DAY - 900 * SECOND)
+
+
+@given(st.integers(0, 400), st.integers(1, 365))
+def test_a_clock_that_was_ahead_puts_no_full_reading_off(ahead: int, days: int) -> None:
+    """The next run takes a time that lies in the future for its own."""
+    entry = {**BOOKMARK, "version": 7, "full_read": to_iso(NOON + ahead * DAY)}
+    assert not begin(entry, NOON, days).is_due
+    assert begin(entry, NOON + days * DAY, days).is_due
 
 
 @given(states)

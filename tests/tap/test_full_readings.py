@@ -109,9 +109,13 @@ def test_who_is_gone_from_px_is_marked_by_the_next_full_reading(
     assert kinds == ["SCHEMA", *["RECORD"] * (len(kinds) - 2), "ACTIVATE_VERSION"]
 
 
-def test_the_version_stays_the_same_until_a_full_reading_is_whole(sandbox: SandboxServer) -> None:
+def test_the_version_stays_the_same_until_a_full_reading_is_whole(
+    sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
+) -> None:
     """A first sync activates nothing; what changes later carries the version of the others."""
-    first = sync(sandbox, "users")
+    with caplog.at_level(logging.INFO):
+        first = sync(sandbox, "users")
+    assert "carry a version from now on" not in caplog.text
     sandbox.world.clock.advance(days=6)
     sandbox.world.put("users", user("new", sandbox.world.clock.now_ms() - HOUR))
     second = sync(sandbox, "users", state=first.state)
@@ -305,11 +309,19 @@ def test_announced_records_that_never_come_end_the_run_with_an_error(
     [
         lost(2),
         {"faults": {"total_hits_missing": 1}},
+        {**lost(2), "faults": {"total_hits_missing": 1}},
         {"faults": {"repeated_records": {"rate": 1, "count": 2}}},
         {"rules": [{"fault": "scroll_expired", "path": PATH, "nth": 2}]},
         {"scroll_moves_on": True, "rules": [{"fault": "html", "path": PATH, "nth": 2}]},
     ],
-    ids=["records left out once", "no count", "repeated", "expired once", "moved on"],
+    ids=[
+        "left out once",
+        "no count",
+        "left out once, no count",
+        "repeated",
+        "expired once",
+        "moved on",
+    ],
 )
 def test_a_fault_that_passes_is_read_over(sandbox: SandboxServer, misbehaviour: Json) -> None:
     """Without a count, two equal readings prove what there is."""
@@ -320,6 +332,19 @@ def test_a_fault_that_passes_is_read_over(sandbox: SandboxServer, misbehaviour: 
     run = table.load(sync(sandbox, "users", state=state, page_size=4))
     assert run.error is None
     assert table.marked == {"u2"}
+
+
+def test_without_a_count_readings_that_differ_prove_nothing(
+    sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What has come is written out, and the bookmark passes it; who has not come is not gone."""
+    table = Table()
+    state = first_then(sandbox, table)
+    sandbox.misbehave({**lost(3, times=None), "faults": {"total_hits_missing": 1}})
+    run = table.load(sync(sandbox, "users", state=state))
+    assert (run.error, run.activated) == (None, {})
+    assert milliseconds(run.bookmarks("users")[-1]) == sandbox.world.clock.now_ms()
+    assert "users: the full reading is not proved to have shown all" in caplog.text
 
 
 def test_more_than_half_at_once_is_not_believed(
