@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.errors import AnswerLostError, ParentsError, RefusedError, TapError
+from tap_gainsight_px.output.full_readings import FullReadings
 from tap_gainsight_px.output.state import StreamState
 from tap_gainsight_px.reading.progress import StreamProgress
 from tap_gainsight_px.records.page import ParentAnswer, Row, Slice
@@ -269,3 +270,23 @@ def past_of(progress: StreamProgress) -> StreamProgress:
     return StreamProgress(
         progress.spec, progress.state, nothing(), version=None, shortfalls=[], fills_back=True
     )
+
+
+def test_a_full_reading_that_nothing_confirms_moves_the_bookmark_and_deletes_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """PX gave no count, and no two readings were equal: what has changed is there all the same."""
+    last = {"version": 7, "full_read": to_iso(NOON - 9 * DAY)}
+    entry: dict[str, Any] = {**last, "replication_key_value": to_iso(NOON - DAY)}
+    clock = RunClock(lambda: NOON, NOON)
+    state = StreamState("users", entry, replication_key="lastModifiedDate", clock=clock)
+    readings = FullReadings("users", state, days=7, now=NOON)
+    progress = StreamProgress(
+        SPECS["users"], state, nothing(), version=8, shortfalls=[], full_readings=readings
+    )
+    progress.add(Slice([ROW], read_to=NOON, subject="users", is_confirmed=False, total=1))
+    assert readings.is_due
+    assert not progress.end()
+    assert state.bookmark == NOON
+    assert {name: entry[name] for name in last} == last
+    assert "users: the full reading is not proved to have shown all" in caplog.text
