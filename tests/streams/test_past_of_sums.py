@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from px_sandbox import SandboxServer
-from tap_gainsight_px.errors import ParentsError
+from tap_gainsight_px.errors import ParentsError, RefusedError
 from tests.contract.facts import STREAM_FACTS
 from tests.streams.sums import SUMS, week_of
 from tests.streams.test_sums import (
@@ -94,3 +94,15 @@ def test_a_refused_parent_keeps_the_past_of_no_other_back(stream: str) -> None:
     assert "read_from" not in run.bookmark(stream)
     expected = [one for one in SUMS[stream](world, START, NOON) if "y" not in one.values()]
     assert in_order(merged(stream, run)) == in_order(expected)
+
+
+@pytest.mark.parametrize("stream", ["engagement_error_details", "feature_adoption"])
+def test_an_endpoint_that_refuses_all_parents_is_not_asked_about_the_past(stream: str) -> None:
+    """The latest week has shown it, and years of refusals would show nothing more."""
+    path = STREAM_FACTS[stream]["path"].split("{")[0] + "*"
+    rule = {"fault": "bad_request", "path": path, "times": None}
+    with SandboxServer(world_of_sums(), {"rules": [rule]}) as sandbox:
+        run = read(sandbox, stream, START, first_sync="newest_first")
+        ranges = asked(sandbox, stream)
+    assert isinstance(run.error, RefusedError)
+    assert ranges == RANGES[stream](NOON - 7 * DAY, NOON)

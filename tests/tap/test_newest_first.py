@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import suppress
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from px_sandbox import SandboxServer
-from tap_gainsight_px.errors import RefusedError
-from tests.tap.harness import Json, Output, discover, doubled, milliseconds, sync
+from tap_gainsight_px.errors import RefusedError, TapError
+from tap_gainsight_px.tap import TapGainsightPx
+from tests.tap.harness import Json, Output, config, discover, doubled, milliseconds, sync
 from tests.tap.worlds import DAY, NOW, SECOND, event, events_at, iso, today, user, world_of
 
 if TYPE_CHECKING:
@@ -342,3 +344,20 @@ def test_a_host_whose_clock_is_ahead_leaves_nothing_out(sandbox: SandboxServer) 
     first = sync(sandbox, "custom_events", clock=lambda: NOW + 40 * DAY, **NEWEST)
     assert len(set(dates(first))) == 400
     assert edges(first.state) == (START, NOW // SECOND * SECOND)
+
+
+def test_the_test_of_the_connection_looks_further_than_the_latest_days(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`--test` wants one record, and the latest days may have none."""
+    with SandboxServer(events_at([today() - 100 * DAY])) as sandbox:
+        tap = TapGainsightPx(
+            clock=sandbox.world.clock.now_ms,
+            config=config(sandbox, first_sync="newest_first"),
+            parse_env_config=False,
+        )
+        # A world of one event has no subscription, which comes later.
+        with suppress(TapError):
+            tap.run_connection_test()
+        tap.finish()
+    assert '"eventId":"e0"' in capsys.readouterr().out
