@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from px_sandbox import SandboxServer
 from tap_gainsight_px.errors import ShortfallError, StoppedError
-from tests.tap.harness import KEYS, Output, discover, entry_of, milliseconds, root, sync
+from tests.tap import harness
+from tests.tap.harness import KEYS, Output, discover, entry_of, milliseconds, root
 from tests.tap.worlds import DAY, NOW, SECOND, account, iso, today, user, world_of
 
 if TYPE_CHECKING:
@@ -72,6 +74,18 @@ def sandbox() -> Iterator[SandboxServer]:
     """Serve ten users and four accounts."""
     with SandboxServer(people()) as server:
         yield server
+
+
+@cache
+def catalog_of(*streams: str) -> Json:
+    """Return a catalog with these streams selected, the same for all of these worlds."""
+    with SandboxServer(people()) as sandbox:
+        return discover(sandbox, *streams)
+
+
+def sync(sandbox: SandboxServer, *streams: str, **options: Any) -> Output:
+    """Sync some streams without discovery, of which there would be one for each run."""
+    return harness.sync(sandbox, **{"catalog": catalog_of(*streams), **options})
 
 
 def first_then(sandbox: SandboxServer, table: Table, *, days: float = 7, **settings: Any) -> Json:
@@ -143,12 +157,11 @@ def test_full_readings_come_as_often_as_the_setting_says(
     sandbox: SandboxServer, days_each: float, readings: int
 ) -> None:
     """A run that starts some minutes earlier than the one of a week ago counts as a week later."""
-    catalog = discover(sandbox, "users")
-    state = sync(sandbox, catalog=catalog).state
+    state = sync(sandbox, "users").state
     activated: list[int] = []
     for _ in range(round(28 / days_each)):
         sandbox.world.clock.advance(days=days_each)
-        run = sync(sandbox, catalog=catalog, state=state)
+        run = sync(sandbox, "users", state=state)
         activated += run.activated.values()
         state = run.state
     assert len(activated) == readings
@@ -229,7 +242,6 @@ def test_an_interruption_at_any_message_deletes_nobody_wrongly() -> None:
         sandbox.world.clock.advance(days=8)
         whole = sync(sandbox, "users", state=first.state, page_size=2)
         sandbox.world.delete("users", "u4")
-        catalog = discover(sandbox, "users")
         for count in range(len(whole.messages) + 1):
             table = Table()
             table.load(first)
@@ -237,7 +249,7 @@ def test_an_interruption_at_any_message_deletes_nobody_wrongly() -> None:
             assert table.marked <= {"u1"}
             # The clock stands still: the next run starts within the same second.
             state = cut.state or first.state
-            table.load(last := sync(sandbox, catalog=catalog, state=state))
+            table.load(last := sync(sandbox, "users", state=state))
             assert last.error is None
             if last.activated:
                 assert table.marked == {"u1", "u4"}
@@ -250,11 +262,10 @@ def test_a_reading_that_never_ends_well_does_not_keep_changes_back(
 ) -> None:
     """Five tries in a row; then the changes are read, and there is one more try each day."""
     state = first_then(sandbox, Table())
-    catalog = discover(sandbox, "users")
     due = []
     for hours in (1, 1, 1, 1, 1, 1, 1, 22, 1):
         sandbox.world.clock.advance(seconds=hours * 3_600)
-        run = sync(sandbox, catalog=catalog, state=state, page_size=1, max_requests=9)
+        run = sync(sandbox, "users", state=state, page_size=1, max_requests=9)
         due.append(isinstance(run.error, StoppedError))
         state = run.state
     assert due == [True, True, True, True, True, False, False, True, False]
@@ -468,7 +479,7 @@ def test_a_full_table_between_incremental_runs_does_no_harm(sandbox: SandboxServ
     entry = entry_of(catalog, "users")
     root(entry)["replication-method"] = entry["replication_method"] = "FULL_TABLE"
     sandbox.world.delete("users", "u1")
-    full = table.load(sync(sandbox, catalog=catalog, state=state))
+    full = table.load(sync(sandbox, "users", catalog=catalog, state=state))
     assert table.marked == {"u1"}
     for _ in range(8):
         sandbox.world.clock.advance(days=1)
