@@ -61,7 +61,7 @@ def how_it_is_read(spec: StreamSpec) -> str:
         if granularity:
             text += f": sums of each {granularity.value}"
         elif time_range.full_table_is_whole:
-            text += ", first sync whole"
+            text += ", whole at first and every `full_read_days`"
         else:
             text += f", windows of at most {time_range.max_days} days"
     if spec.parent is not None:
