@@ -55,6 +55,12 @@ class FilterFormats:
                 return request
             return replace(request, time_format=self._left[0])
 
+    def in_each_form(self, request: PageRequest) -> list[PageRequest]:
+        """Return the request in each form that may work, the present one first."""
+        with self._lock:
+            forms = list(self._left)
+        return [replace(request, time_format=one) for one in forms] or [request]
+
     def is_given_up(self, time_format: TimeFormat | None) -> bool:
         """Whether a form has turned out not to work, perhaps for another window."""
         with self._lock:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tap_gainsight_px.catalog.spec import TimeFormat
     from tap_gainsight_px.reading.windows import Window
-    from tap_gainsight_px.records.page import Page, Row
+    from tap_gainsight_px.records.page import Row
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,16 @@ class WindowReader:
 
     def sample(self, window: Window) -> Sequence[Row]:
         """Read the first page of a window, whatever else it holds."""
-        return self._first_page(window, self.page_size).rows
+        paging = paginator_for(self.spec.paging, self.page_size).first()
+        while True:
+            request = self._formats.applied(PageRequest(self.spec, window))
+            try:
+                return self.source.page({**request.params, **paging}, request).rows
+            except RefusedError as error:
+                if not is_refused_filter(error):
+                    raise
+                if not self._formats.give_up(request.time_format, error.api_message):
+                    raise
 
     def count(self, window: Window) -> int | None:
         """Ask how many records a window holds; None where PX does not tell, or ignores the range.
@@ -87,23 +96,23 @@ class WindowReader:
         Raises:
             RequestError: PX does not answer.
         """
-        page = self._first_page(window, counting_page_size(self.page_size))
-        dates, _ = dates_and_keys(page.rows)
-        if any(date is not None and not window.start <= date <= window.end for date in dates):
-            return None
-        return page.total_hits
-
-    def _first_page(self, window: Window, page_size: int) -> Page:
-        paging = paginator_for(self.spec.paging, page_size).first()
-        while True:
-            request = self._formats.applied(PageRequest(self.spec, window))
+        paging = paginator_for(self.spec.paging, counting_page_size(self.page_size)).first()
+        refusal: RefusedError | None = None
+        # None of them is given up for what is refused here: it may be so small a page.
+        for request in self._formats.in_each_form(PageRequest(self.spec, window)):
             try:
-                return self.source.page({**request.params, **paging}, request)
+                page = self.source.page({**request.params, **paging}, request)
             except RefusedError as error:
                 if not is_refused_filter(error):
                     raise
-                if not self._formats.give_up(request.time_format, error.api_message):
-                    raise
+                refusal = refusal or error
+                continue
+            dates, _ = dates_and_keys(page.rows)
+            if all(date is None or window.start <= date <= window.end for date in dates):
+                return page.total_hits
+        if refusal is not None:
+            raise refusal
+        return None
 
     def _read(
         self,
