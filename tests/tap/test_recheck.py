@@ -11,9 +11,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from px_sandbox import ManualClock, SandboxServer, World
+from tests.contract.facts import EVENT_STREAMS
 from tests.tap.harness import Output, discover, milliseconds, sync
 from tests.tap.test_bookmarks import bookmark
-from tests.tap.worlds import DAY, NOW, SECOND, event, iso, today, user, world_of
+from tests.tap.worlds import (
+    DAY,
+    NOW,
+    SECOND,
+    event,
+    iso,
+    lively_world,
+    today,
+    user,
+    world_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,6 +133,43 @@ def test_a_quiet_month_costs_one_request_a_stream() -> None:
         sync(sandbox, catalog=catalog, state=state, recheck_days=0)
         without = [one.path for one in sandbox.requests]
     assert sorted(with_recheck) == sorted([*without, PATH, MATCHES])
+
+
+def test_all_streams_of_events_are_rechecked_and_no_others() -> None:
+    """Sums have ranges of their own, people full readings, and collisions no key of their own."""
+    world = lively_world(ManualClock(NOW), events=200)
+    with SandboxServer(world) as sandbox:
+        catalog = discover(sandbox, everything=True)
+        output = sync(sandbox, catalog=catalog, start_date=iso(today() - 20 * DAY))
+    bookmarks = output.state["bookmarks"]
+    assert sorted(name for name, one in bookmarks.items() if "day_counts" in one) == EVENT_STREAMS
+
+
+def test_events_of_other_names_are_counted_as_px_counts_them() -> None:
+    """Its filter does not tell upper from lower case, and the stream of a name does."""
+    settings: Json = {"custom_event_streams": ["Saved"], "start_date": iso(FIRST)}
+    stream = "custom_event_saved"
+    names = ["Saved", "saved", "SAVED"] * 20
+    world = world_of(
+        ManualClock(NOW),
+        custom_events=[
+            {**event(f"e{day}", today() - day * DAY // 2), "eventName": name}
+            for day, name in enumerate(names, start=1)
+        ],
+    )
+    with SandboxServer(world) as sandbox:
+        catalog = discover(sandbox, stream, **settings)
+        first = sync(sandbox, catalog=catalog, **settings)
+        world.clock.advance(seconds=3_600)
+        quiet = sync(sandbox, catalog=catalog, state=first.state, **settings)
+        requests = [one.params.get("pageSize") for one in sandbox.requests]
+        late = {**event("late", today() - 9 * DAY), "eventName": "Saved"}
+        world.put("custom_events", late)
+        changed = sync(sandbox, catalog=catalog, state=quiet.state, **settings)
+    assert quiet.records(stream) == []
+    assert requests.count("1") == 1
+    assert "late" in changed.values(stream, "eventId")
+    assert set(changed.values(stream, "eventName")) == {"Saved"}
 
 
 def test_the_stretch_that_is_compared_ends_where_the_run_begins_to_read(past: Past) -> None:
