@@ -31,7 +31,7 @@ endef
 
 # ---------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset try test lint docs site format types layers unit tap properties contract sandbox e2e snowflake soak soak-pipe bench newest-sdk wheel lock clean python
+.PHONY: help demo demo-reset try test lint docs site format types layers unit tap properties contract sandbox e2e snowflake soak soak-history soak-pipe bench newest-sdk wheel lock clean python
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -131,6 +131,11 @@ snowflake: $(DEV) ## What is loaded into Snowflake: the loader's own code agains
 SEEDS ?= 200
 soak: $(DEV) ## Random faults and kills for as long as you like: make soak SEEDS=1000
 	@.venv/bin/python -m tests.chaos --seeds $(SEEDS)
+
+# One of them into a real Postgres, by daily runs: tests/e2e/test_history.py.
+COURSES ?= 3
+soak-history: $(DEV) ## A month of hourly runs while the past changes, in simulated time: make soak-history COURSES=10
+	@.venv/bin/python -m tests.history --seeds $(COURSES)
 
 EXAMPLES ?= 500
 soak-pipe: $(DEV) $(POSTGRES) ## Odd worlds through tap and loader, for as long as you like: make soak-pipe EXAMPLES=2000

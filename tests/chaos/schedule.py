@@ -2,19 +2,23 @@
 
 Left out is what nobody can detect: a count that is too low by exactly what is lost, and records
 left out while the count is missing or too low. A server that hangs is tested on its own.
+
+In half of the schedules the past changes as well (`past.py`), and days pass between runs.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tests.chaos.past import Change, Past
 from tests.tap.worlds import DAY, SECOND, account, event, iso, user
 
 Json = dict[str, Any]
 
 EVENTS = ("custom_events", "page_view_events", "survey_responses")
+PEOPLE = ("users", "accounts")
 KEYS = {"users": "aptrinsicId", "accounts": "id", **dict.fromkeys(EVENTS, "eventId")}
 DATES = {
     "users": "lastModifiedDate",
@@ -98,11 +102,13 @@ class Ending:
 
 @dataclass(frozen=True)
 class FaultyRun:
-    """What goes wrong in one run."""
+    """What goes wrong in one run, how many days pass before it, and what changes meanwhile."""
 
     misbehaviour: Json
     ending: Ending | None = None
     settings: Json = field(default_factory=dict)
+    days_before: float = 0
+    changes: list[Change] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -138,10 +144,11 @@ class _Maker:
         world = {kind: self.events(kind[:1]) for kind in kinds}
         world["users"] = self.people(user, "u", self.size)
         world["accounts"] = self.people(account, "a", max(8, self.size // 3))
-        settings = {
+        settings: Json = {
             "start_date": iso(self.start),
             "page_size": self.page_size,
-            "window_max_records": chance.choice([5, 15, 40, 100, 10_000]),
+            # More than WRONG_BY: else a count that is too high splits empty days into seconds.
+            "window_max_records": chance.choice([12, 15, 40, 100, 10_000]),
             "max_workers": chance.randint(1, 8),
             "requests_per_second": 200,
         }
@@ -149,7 +156,55 @@ class _Maker:
         late += self.late_people("users", user, world["users"])
         late += self.late_people("accounts", account, world["accounts"])
         runs = [self.run() for _ in range(chance.randint(2, 6))]
+        if chance.random() < 0.5:
+            settings |= self.settings_for_the_past()
+            taken = {one.record[KEYS[one.kind]] for one in late}
+            runs = self.with_past(runs, settings, world, kinds, taken)
         return Schedule(self.seed, world, late, settings, chance.choice([60, 60, 0.5]), runs)
+
+    def settings_for_the_past(self) -> Json:
+        """How far back the tap looks, and how often."""
+        return {
+            "recheck_days": self.chance.choice([30, 30, 30, 8, 400, 0]),
+            "full_read_days": self.chance.choice([7, 7, 1, 3, 0]),
+            "first_sync": self.chance.choice(["oldest_first", "newest_first"]),
+        }
+
+    def with_past(
+        self,
+        runs: list[FaultyRun],
+        settings: Json,
+        world: dict[str, list[Json]],
+        kinds: list[str],
+        taken: set[str],
+    ) -> list[FaultyRun]:
+        """Let days pass between the runs, the past change, and the start date move back."""
+        chance = self.chance
+        for number, one in enumerate(world["users"]):
+            if number % 2:
+                one["accountId"] = chance.choice(world["accounts"])["id"]
+        people = {
+            kind: [one[KEYS[kind]] for one in world[kind] if one[KEYS[kind]] not in taken]
+            for kind in ("users", "accounts")
+        }
+        past = Past(chance, kinds, people, start=self.start, now=self.now)
+        waits = [0, *(chance.choice([0, 0, 0.05, 1.1, 3.5, 8]) for _ in runs[1:])]
+        later = iso(self.now - chance.choice([1, 5, 20, 100]) * DAY)
+        is_later = chance.random() < 0.4
+        made = []
+        for number, run in enumerate(runs):
+            is_later = is_later and chance.random() < 0.7
+            until_now, to_come = sum(waits[: number + 1]), sum(waits[number + 1 :])
+            moved = {"start_date": later} if is_later and later > settings["start_date"] else {}
+            made.append(
+                replace(
+                    run,
+                    settings={**run.settings, **moved},
+                    days_before=waits[number],
+                    changes=past.changes(until_now, to_come, settings["recheck_days"]),
+                )
+            )
+        return made
 
     def events(self, letter: str) -> list[Json]:
         """Bursts, equal milliseconds, records on the edges of windows, one from the future."""
