@@ -174,7 +174,7 @@ def test_events_of_other_names_are_counted_as_px_counts_them() -> None:
 
 def test_the_stretch_that_is_compared_ends_where_the_run_begins_to_read(past: Past) -> None:
     """So no event is counted twice, and none is left out; and it goes back so many days."""
-    past.run()
+    past.run(max_workers=1)
     new, compared = past.asked()
     assert compared == (today() - 30 * DAY, NOW - HOUR, "1")
     assert new[0] == compared[1]
@@ -264,7 +264,7 @@ def test_a_run_that_ends_early_goes_on_with_the_past_later(past: Past) -> None:
     """What is new comes first: a budget of requests is not used up by the past."""
     past.world.put("custom_events", event("late", today() - 20 * DAY))
     past.world.put("custom_events", event("new", NOW + HOUR // 2))
-    output = past.run(max_requests=3)
+    output = past.run(max_requests=3, max_workers=1)
     assert output.error is not None
     assert output.keys("custom_events") == ["new"]
     assert milliseconds(bookmark_of(output)) == NOW + HOUR
