@@ -11,6 +11,7 @@ from tap_gainsight_px.catalog.spec import MAX_RANGE_DAYS, Paging
 from tap_gainsight_px.reading.child_reader import ChildReader
 from tap_gainsight_px.reading.completeness import READINGS, other_page_size
 from tap_gainsight_px.reading.entity_reader import EntityReader
+from tap_gainsight_px.reading.filter_proof import NO_PROOF, read_proof
 from tap_gainsight_px.reading.full_reader import FullReader
 from tap_gainsight_px.reading.ordered_pool import More, OrderedPool
 from tap_gainsight_px.reading.page_source import PageSource
@@ -173,7 +174,9 @@ def _entity_job(
     if is_full_reading or not state.is_incremental:
         # What it lacks will be deleted by the loader. So it is read in one scroll, which shows one
         # moment: between windows, somebody could slip from one to another.
-        if not is_full_reading:
+        if is_full_reading:
+            state.note(**NO_PROOF)
+        else:
             logger.info("%s: reading all (full table)", spec.name)
         deletes = settings.emit_activate_version_messages
         read_to = settings.end if is_full_reading else None
@@ -190,7 +193,8 @@ def _entity_job(
 
     ends_now = settings.end == settings.run_start
     log_range(spec, settings, bookmark, start)
-    return EntityReader(reader, time_range).job(begin, settings.end, ends_now=ends_now)
+    proved = read_proof(state, settings.run_start)
+    return EntityReader(reader, time_range, proved).job(begin, settings.end, ends_now=ends_now)
 
 
 class _JobsOf(Protocol):

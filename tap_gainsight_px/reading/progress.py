@@ -90,6 +90,8 @@ class StreamProgress:
             return
         self._has_rows = self._has_rows or len(slice_.rows) > 0
         self._total = self._total if slice_.total is None else slice_.total
+        if slice_.facts is not None:
+            self.state.note(**slice_.facts)
         if slice_.answer is not None:
             self._parents.add(slice_.answer)
         if slice_.missing and not self._pass_over(slice_, self._edge):

@@ -54,6 +54,7 @@ class WindowReader:
         self.page_size = source.page_size
         self._max_records = window_max_records
         self.wait = wait
+        self.now = now
         self._formats = FilterFormats(source.spec, now)
 
     def job(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, groupby
@@ -169,6 +169,8 @@ class Slice:
     """Dates (epoch ms) of records that PX counts among them and the stream does not."""
     recount: Recount | None = None
     """Set where it is about the past: then it moves no bookmark."""
+    facts: Mapping[str, Any] | None = None
+    """What STATE is to hold beside the bookmark, now that all before this slice is written out."""
 
 
 def in_order(rows: list[Row]) -> list[Row]:
