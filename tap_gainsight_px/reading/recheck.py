@@ -74,6 +74,7 @@ def with_recheck(
     recheck = Recheck(
         reader,
         kept,
+        new_from=windows[0].start,
         widest=min(settings.window, (time_range.max_days or HISTORY_DAYS) * DAY),
         most_records=settings.window_max_records,
     )
@@ -100,6 +101,7 @@ class Recheck:
         reader: WindowReader,
         kept: KeptCounts,
         *,
+        new_from: int,
         widest: int,
         most_records: int,
     ) -> None:
@@ -108,6 +110,7 @@ class Recheck:
         Args:
             reader: Reads windows of the stream.
             kept: What STATE has of its past.
+            new_from: Where the windows of what is new begin, epoch milliseconds.
             widest: Widest window of one call, milliseconds.
             most_records: A window with more records would be split.
         """
@@ -118,6 +121,7 @@ class Recheck:
         self._uncounted = kept.uncounted
         self._unread = kept.unread
         self._gap = kept.gap
+        self._new_from = new_from
         self._widest = widest
         self._most_records = most_records
         self._is_doubted = kept.doubted_at is not None
@@ -318,6 +322,9 @@ class Recheck:
         rows = outcome.rows
         if is_all and is_exact and recount.kept is not None and days > 1:
             rows = _of_changed_days(rows, counts, recount.kept)
+        if end > self._new_from:
+            # The lookback of a run that goes on from an interrupted one: already written.
+            rows = [row for row in rows if row[0] is None or row[0] < self._new_from]
         return replace(
             outcome, rows=rows, recount=replace(recount, found=found, is_doubted=is_doubted)
         )

@@ -12,7 +12,7 @@ import pytest
 
 from px_sandbox import ManualClock, SandboxServer, World
 from tests.contract.facts import EVENT_STREAMS
-from tests.tap.harness import Output, discover, milliseconds, sync
+from tests.tap.harness import Output, discover, doubled, milliseconds, sync
 from tests.tap.test_bookmarks import bookmark
 from tests.tap.worlds import (
     DAY,
@@ -258,6 +258,25 @@ def test_a_kill_at_any_state_loses_nothing_and_moves_no_bookmark(past: Past) -> 
         assert bookmark_of(rest) >= done
         keys = {*written.keys("custom_events"), *rest.keys("custom_events")}
         assert keys >= {one["eventId"] for one in late}
+
+
+def test_an_interrupted_run_does_not_let_the_next_one_write_events_twice(past: Past) -> None:
+    """What the lookback has brought already is not part of a day that is read again."""
+    output = past.run()
+    assert past.state is not None
+    until = milliseconds(bookmark_of(output)) - 5 * HOUR
+    # As if the run had ended five hours earlier: it was to go on, so it has counted up to there.
+    entry = past.state["bookmarks"]["custom_events"]
+    entry["replication_key_value"] = iso(until)
+    days = entry["day_counts"]["days"]
+    last = until // DAY * DAY
+    entry["day_counts"] |= {"to": iso(until)}
+    kept = [one for one in past.world.records("custom_events") if last <= one["date"] < until]
+    entry["day_counts"]["days"] = [*days[:-1], len(kept)]
+    past.world.put("custom_events", event("late", until - HOUR // 2))
+    keys = past.run().keys("custom_events")
+    assert "late" in keys
+    assert doubled(keys) == []
 
 
 def test_a_run_that_ends_early_goes_on_with_the_past_later(past: Past) -> None:
