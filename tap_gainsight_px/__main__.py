@@ -35,7 +35,12 @@ def _share_memory() -> None:
 def _run() -> None:
     _share_memory()
     gc.disable()  # importing leaves no garbage to collect
-    from tap_gainsight_px.errors import OutputError, SettingsError, TapError  # noqa: PLC0415
+    from tap_gainsight_px.errors import (  # noqa: PLC0415
+        OutputError,
+        SettingsError,
+        StreamsError,
+        TapError,
+    )
     from tap_gainsight_px.given.environment import check_log_level  # noqa: PLC0415 - see `main`
     from tap_gainsight_px.tap import TapGainsightPx  # noqa: PLC0415
 
@@ -56,7 +61,8 @@ def _run() -> None:
             raise SettingsError(message) from error
         command()
     except TapError as error:
-        if isinstance(error, OutputError):
+        errors = error.errors if isinstance(error, StreamsError) else (error,)
+        if any(isinstance(one, OutputError) for one in errors):
             # What Python still holds can be written nowhere, not even at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         for line in error.lines:
