@@ -156,9 +156,17 @@ def test_a_deselected_field_stays_away(
         (("properties", "location"), {}, True),
         (("properties", "location", "properties", "city"), {}, True),
         ((), {"flattening_enabled": True, "flattening_max_depth": 1}, False),
-        ((), {"stream_maps": {"users": {"email": None}}}, False),
+        ((), {"stream_maps": {"users": {"email": None}}}, True),
+        ((), {"stream_maps": {"users": {"seen": "title"}}}, False),
     ],
-    ids=["all", "no field", "no field in a field", "flattened", "mapped"],
+    ids=[
+        "all",
+        "no field",
+        "no field in a field",
+        "flattened",
+        "dropped by a map",
+        "added by a map",
+    ],
 )
 def test_pages_leave_as_they_were_decoded_unless_each_record_is_asked_for(
     deselected: tuple[str, ...],
