@@ -12,6 +12,7 @@ WHEEL    := .build/wheel/.ready
 POSTGRES := .build/target-postgres/.ready
 SNOWFLAKE := .build/target-snowflake/.ready
 CHECKER  := .build/singer-tools/.ready
+DBT      := .build/dbt/.ready
 BENCH    := .build/bench/.ready
 PEER     := .build/bench-peer/.ready
 PIPELINEWISE := .build/bench-pipelinewise/.ready
@@ -31,7 +32,7 @@ endef
 
 # ---------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset try test lint docs site format types layers unit tap properties contract sandbox e2e snowflake soak soak-history soak-pipe bench newest-sdk wheel lock clean python
+.PHONY: help demo demo-reset try test lint docs site format types layers unit tap properties contract sandbox e2e snowflake transform soak soak-history soak-pipe bench newest-sdk wheel lock clean python
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +70,7 @@ GENERATED = $(shell git grep -lF '[[''[cog' -- '*.md' '*.yml')
 docs: $(DEV) ## Write what the documentation has from the code anew: tables, settings, pages of streams, drawings
 	@.venv/bin/python -m cogapp -r -I docs $(GENERATED)
 	@.venv/bin/python -m docs.pages
+	@.venv/bin/python -m docs.sources
 
 # Zensical needs Python 3.11.
 site: $(DEV) ## The documentation as a site, its links checked: .build/site/html
@@ -97,7 +99,7 @@ unit: $(DEV) ## Unit tests: the quick ones
 	@$(PYTEST) tests/unit
 
 # All folders of tests that have no step of their own, so that none is forgotten.
-TAP_TESTS = $(filter-out $(addprefix tests/,unit properties contract sandbox e2e snowflake __pycache__),$(patsubst %/,%,$(wildcard tests/*/)))
+TAP_TESTS = $(filter-out $(addprefix tests/,unit properties contract sandbox e2e snowflake transform __pycache__),$(patsubst %/,%,$(wildcard tests/*/)))
 
 tap: $(DEV) ## The tap's parts and whole runs of it, against the sandbox
 	@echo; echo "== tap tests"
@@ -127,6 +129,11 @@ snowflake: $(DEV) ## What is loaded into Snowflake: the loader's own code agains
 	else \
 	  echo "left out: fakesnow needs Python 3.11 or newer"; \
 	fi
+
+# Not among the steps of `make test`: it takes two minutes and a half, one of them to install.
+transform: $(DEV) $(POSTGRES) $(DBT) ## The dbt package on a real Postgres, its marts against figures of the sandbox
+	@echo; echo "== dbt package"
+	@$(PYTEST) tests/transform
 
 SEEDS ?= 200
 soak: $(DEV) ## Random faults and kills for as long as you like: make soak SEEDS=1000
@@ -159,7 +166,7 @@ wheel: $(DEV) ## dist/: the wheel, built by way of the sdist
 
 lock: python ## requirements/: the newest versions that pyproject.toml and *.in allow
 	@$(PYTHON) -m venv .build/uv && .build/uv/bin/python -m pip install --quiet uv
-	@for name in meltano target-postgres singer-tools; do $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	@for name in meltano target-postgres singer-tools dbt; do $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 	@for name in target-snowflake docs; do $(subst 3.10,3.11,$(UV_COMPILE)) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 	@$(UV_COMPILE) pyproject.toml --extra parquet --extra sandbox --group dev -o requirements/dev.txt
 # One file for every Python from 3.10 on, and no index address in it.
@@ -187,6 +194,9 @@ $(MELTANO): requirements/meltano.txt | python
 
 $(POSTGRES): requirements/target-postgres.txt | python
 	$(call venv,target-postgres (15 seconds),-r requirements/target-postgres.txt)
+
+$(DBT): requirements/dbt.txt | python
+	$(call venv,dbt (half a minute),-r requirements/dbt.txt)
 
 $(SNOWFLAKE): requirements/target-snowflake.txt | python
 	$(call venv,target-snowflake and fakesnow (a minute),-r requirements/target-snowflake.txt)

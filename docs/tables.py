@@ -11,6 +11,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 from tap_gainsight_px.catalog.schemas import load_schema
 from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.settings import SETTINGS_SCHEMA
@@ -73,6 +75,13 @@ def how_it_is_read(spec: StreamSpec) -> str:
 def number_of_streams() -> int:
     """Return how many streams there are, custom events as tables aside."""
     return len(STREAMS)
+
+
+def marts_table() -> str:
+    """Return the list of what the dbt package makes."""
+    file = Path(__file__).parent.parent / "transform/models/marts/_gainsight_px__marts.yml"
+    models = yaml.safe_load(file.read_text(encoding="utf-8"))["models"]
+    return table(("mart", "what it holds"), ((f"`{m['name']}`", m["description"]) for m in models))
 
 
 def decisions_table() -> str:

@@ -1,0 +1,119 @@
+"""The package by itself: what may be switched off and set, freshness and documentation."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from tests.transform import truth
+
+if TYPE_CHECKING:
+    from tests.transform.conftest import Warehouse
+
+pytestmark = pytest.mark.timeout(300)
+
+EVENTS = (*truth.ACTIVITY, "engagement_view_events", "email_events", "survey_responses")
+FEW = [name for name in (*EVENTS, "engagements", "features") if name != "custom_events"]
+"""What somebody does not load who loads custom events alone."""
+ALWAYS = {
+    "account_daily_activity",
+    "accounts",
+    "daily_active",
+    "monthly_active",
+    "user_daily_activity",
+    "users",
+    "weekly_active",
+}
+
+
+def test_a_customer_who_loads_custom_events_alone_has_marts(warehouse: Warehouse) -> None:
+    """The models about other streams are switched off, the rest do without; all tests pass."""
+    warehouse.dbt("build", into="few", not_loaded=FEW)
+    assert warehouse.tables("few") == ALWAYS | {
+        "account_funnel",
+        "custom_events",
+        "custom_events_daily",
+    }
+    found = truth.events(warehouse.world, "custom_events")
+    rows = {
+        row["day"]: row["daily_active_users"]
+        for row in warehouse.rows("daily_active", schema="few")
+    }
+    assert {day: number for day, number in rows.items() if number} == {
+        day: len(truth.users(events))
+        for day, events in truth.grouped(found, lambda one: one.day).items()
+    }
+
+
+@pytest.mark.parametrize("stream", [*EVENTS, "engagements", "features"])
+def test_any_one_stream_may_be_missing(warehouse: Warehouse, stream: str) -> None:
+    """No model refers to what is switched off."""
+    output = warehouse.dbt("compile", into=f"no_{stream}", not_loaded=[stream])
+    assert "disabled" not in output
+
+
+def test_days_begin_where_the_user_says(warehouse: Warehouse) -> None:
+    """Days are those of another time zone; attributes become columns of their types."""
+    zone = "America/New_York"
+    warehouse.dbt(
+        "build",
+        into="elsewhere",
+        timezone=zone,
+        account_attributes=[
+            {"name": "tier", "column": "tier"},
+            {"name": "discount", "column": "discount", "type": "numeric"},
+        ],
+        custom_event_attributes=[{"name": "ok", "column": "is_ok", "type": "boolean"}],
+    )
+    found = truth.grouped(truth.activity(warehouse.world, zone), lambda one: one.day)
+    rows = {row["day"]: row for row in warehouse.rows("daily_active", schema="elsewhere")}
+    assert {day: row["daily_active_users"] for day, row in rows.items() if day in found} == {
+        day: len(truth.users(events)) for day, events in found.items()
+    }
+    told = {one["id"]: one["customAttributes"] for one in warehouse.world.records("accounts")}
+    for row in warehouse.rows("accounts", schema="elsewhere"):
+        attributes = told[row["account_id"]]
+        assert row["tier"] == (attributes.get("tier") or None)
+        discount = row["discount"]
+        assert (None if discount is None else float(discount)) == attributes.get("discount")
+    events = {one["eventId"]: one for one in warehouse.world.records("custom_events")}
+    for row in warehouse.rows("custom_events", schema="elsewhere"):
+        assert row["is_ok"] == (events[row["event_id"]]["attributes"] or {}).get("ok")
+
+
+def test_dbt_documents_every_model_and_source(warehouse: Warehouse) -> None:
+    """`dbt docs generate` makes its site; each model and key has a description."""
+    warehouse.dbt("docs", "generate", not_loaded=warehouse.not_loaded)
+    target = warehouse.folder / "target" / "marts"
+    manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    assert (target / "index.html").exists()
+    nodes = [*manifest["nodes"].values(), *manifest["sources"].values()]
+    described = [one for one in nodes if one["resource_type"] in ("model", "source")]
+    assert len(described) > 40
+    assert [one["name"] for one in described if not one["description"]] == []
+
+
+def test_sources_that_were_loaded_just_now_are_fresh(warehouse: Warehouse) -> None:
+    """Freshness is asked of every table that is loaded."""
+    output = warehouse.dbt("source", "freshness", not_loaded=warehouse.not_loaded)
+    assert output.count("PASS freshness") == 12
+    assert "WARN freshness" not in output
+
+
+def test_a_field_that_is_not_loaded_is_null(warehouse: Warehouse) -> None:
+    """What is deselected has no column, and the marts go without it."""
+    with psycopg.connect(warehouse.server.url) as connection:
+        connection.execute("CREATE SCHEMA narrow")
+        connection.execute("CREATE TABLE narrow.accounts AS TABLE gainsight_px.accounts")
+        connection.execute("CREATE TABLE narrow.users AS TABLE gainsight_px.users")
+        connection.execute("CREATE TABLE narrow.custom_events AS TABLE gainsight_px.custom_events")
+        connection.execute('ALTER TABLE narrow.users DROP COLUMN email, DROP COLUMN "accountId"')
+        connection.execute("ALTER TABLE narrow.custom_events DROP COLUMN attributes")
+    variables = {"schema": "narrow", "not_loaded": FEW}
+    warehouse.dbt("build", into="without", **variables)
+    rows = warehouse.rows("users", schema="without")
+    assert len(rows) == warehouse.world.count("users")
+    assert {(row["email"], row["account_id"]) for row in rows} == {(None, None)}

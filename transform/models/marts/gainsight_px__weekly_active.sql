@@ -1,0 +1,1 @@
+{{ px_active_by('week') }}
