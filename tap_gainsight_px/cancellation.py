@@ -11,8 +11,12 @@ from __future__ import annotations
 import os
 import signal
 import time
+from typing import TYPE_CHECKING
 
 from tap_gainsight_px.errors import StoppedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LOOK_UP_SECONDS = 0.1
 
@@ -22,10 +26,17 @@ _SECONDS_TO_END = 4.0
 
 
 class Cancellation:
-    """Set once, by a signal or by an error that ends the run; seen by every thread."""
+    """Set once, by a signal, by an error or when its time is over; seen by every thread."""
 
-    def __init__(self) -> None:
-        """Start not set."""
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start not set.
+
+        Args:
+            clock: Seconds on a clock that never goes back.
+        """
+        self._clock = clock
+        self._began = clock()
+        self._most_seconds: int | None = None
         self._reason: tuple[str, int] | None = None
         self._is_interrupted = False
 
@@ -50,14 +61,24 @@ class Cancellation:
         name = signal.Signals(signum).name
         self(f"stopped by {name}; run again with the last STATE to continue", exit_code)
 
+    def end_after(self, seconds: int | None) -> None:
+        """End in good order so many seconds after this object was made; None: never by itself."""
+        self._most_seconds = seconds
+
     @property
     def is_set(self) -> bool:
         """Whether the run is to end."""
+        most = self._most_seconds
+        if self._reason is None and most is not None and self._clock() - self._began >= most:
+            self(
+                f"stopped after max_run_seconds ({most}); what was written out is in STATE, "
+                "run again to continue from there"
+            )
         return self._reason is not None
 
     def check(self) -> None:
         """Raise `StoppedError` when the run is to end."""
-        if self._reason is not None:
+        if self.is_set and self._reason is not None:
             # A new one each time: whoever catches it adds what it was reading.
             raise StoppedError(*self._reason)
 

@@ -19,7 +19,7 @@
     ├── StreamsError              several of the above, each with a line of its own
     ├── OutputError               standard output cannot be written
     ├── NoWorkersError            the machine allows no thread to read with
-    └── StoppedError              the run was asked to end: a signal, or `max_requests`
+    └── StoppedError              the run was asked to end: a signal, or a limit of its own
 
 `ScrollLostError` and `RangeIgnoredError` never reach the user: the reader answers them by
 reading the window again, and turns what stays into a `WindowError`.

@@ -151,6 +151,13 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         description="Stop in good order after so many requests in one run. Default: no limit.",
     ),
     th.Property(
+        "max_run_seconds",
+        _whole(1),
+        title="Max run seconds",
+        description="Stop in good order after so many seconds, waits included; the next run goes "
+        "on. Default: no limit.",
+    ),
+    th.Property(
         "request_timeout_seconds",
         _whole(1, 3_600),
         default=120,
@@ -236,6 +243,7 @@ class Settings:
     max_workers: int
     requests_per_second: int
     max_requests: int | None
+    max_run_seconds: int | None
     request_timeout_seconds: int
     retry_timeout_seconds: int
     custom_event_streams: tuple[str, ...]
@@ -272,6 +280,7 @@ class Settings:
             max_workers=config["max_workers"],
             requests_per_second=config["requests_per_second"],
             max_requests=config.get("max_requests"),
+            max_run_seconds=config.get("max_run_seconds"),
             request_timeout_seconds=config["request_timeout_seconds"],
             retry_timeout_seconds=config["retry_timeout_seconds"],
             custom_event_streams=tuple(config["custom_event_streams"]),

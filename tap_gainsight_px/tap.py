@@ -55,19 +55,26 @@ class TapGainsightPx(Tap):
     config_jsonschema = SETTINGS_SCHEMA
     message_writer_class = PageWriter
 
-    def __init__(self, *, clock: Callable[[], int] = timestamps.now, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], int] = timestamps.now,
+        stopwatch: Callable[[], float] = time.monotonic,
+        **kwargs: Any,
+    ) -> None:
         """Check the configuration and the STATE before the first request.
 
         Args:
             clock: This host's clock, epoch milliseconds. A run ends where it says that the run
                 began, or where PX says so, if that is earlier.
+            stopwatch: Seconds on a clock that never goes back, for `max_run_seconds`.
             kwargs: What the SDK's own taps take.
 
         Raises:
             SettingsError: The configuration or the catalog is wrong.
             StateError: The STATE is wrong.
         """
-        self._cancellation = Cancellation()
+        self._cancellation = Cancellation(stopwatch)
         self._clock = clock
         self._given_schemas: dict[str, dict[str, Any]] = {}
         self._from_environment: dict[str, Any] = {}
@@ -75,6 +82,7 @@ class TapGainsightPx(Tap):
         has_mapper = kwargs.pop("setup_mapper", True)
         # The mapper needs the streams, and some of their types only the API can tell.
         super().__init__(setup_mapper=False, **kwargs)
+        self._cancellation.end_after(self._config.get("max_run_seconds"))
         if catalog is not None:
             if isinstance(catalog, (str, PurePath)):
                 catalog = read_json_object(str(catalog), "the catalog")

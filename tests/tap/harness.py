@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from contextlib import contextmanager, redirect_stdout, suppress
 from copy import deepcopy
@@ -162,6 +163,7 @@ def sync(
     catalog: Json | None = None,
     by_sdk: bool = False,
     clock: Callable[[], int] | None = None,
+    stopwatch: Callable[[], float] = time.monotonic,
     **settings: Any,
 ) -> Output:
     """Sync some streams within this process.
@@ -173,6 +175,7 @@ def sync(
         catalog: Catalog with a selection; discovered if not given.
         by_sdk: Write with the SDK's own writer, so that each record goes through the SDK.
         clock: The host's clock, epoch milliseconds; that of the sandbox if not given.
+        stopwatch: What `max_run_seconds` is measured by, seconds.
         settings: Settings of the tap.
 
     Returns:
@@ -186,6 +189,7 @@ def sync(
         try:
             tap = TapGainsightPx(
                 clock=clock or sandbox.world.clock.now_ms,
+                stopwatch=stopwatch,
                 config=config(sandbox, **settings),
                 state=deepcopy(state),
                 catalog=catalog,

@@ -113,3 +113,61 @@ def test_max_requests_ends_in_good_order_and_later_runs_finish() -> None:
     for output in outputs[:-1]:
         assert "max_requests (10)" in str(output.error)
         assert output.exit_code == 1
+
+
+def test_max_run_seconds_ends_in_good_order_and_later_runs_finish() -> None:
+    """Little time for each run leads to the whole as well, and every run says why it ended."""
+    world = events_at([START + n * DAY + 5 for n in range(400)])
+    state: Json | None = None
+    outputs: list[Output] = []
+    with SandboxServer(world) as sandbox:
+        catalog = discover(sandbox, "custom_events")
+        while not outputs or (outputs[-1].error and len(outputs) < 40):
+            output = sync(
+                sandbox,
+                catalog=catalog,
+                state=state,
+                # A second goes by with each request.
+                stopwatch=lambda: float(len(sandbox.requests)),
+                start_date=iso(START),
+                window_max_records=30,
+                max_run_seconds=15,
+            )
+            outputs.append(output)
+            state = output.states[-1] if output.states else state
+    found = {key for output in outputs for key in output.keys("custom_events")}
+    assert outputs[-1].error is None
+    assert len(found) == 400
+    assert len(outputs) >= 2
+    for output in outputs[:-1]:
+        assert "max_run_seconds (15)" in str(output.error)
+        assert "run again to continue from there" in str(output.error)
+        assert output.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"fault": "too_many_requests", "retry_after": 600},
+        {"fault": "http_503", "retry_after": 3_600},
+        {"fault": "hang"},
+    ],
+    ids=["429", "503", "hang"],
+)
+def test_no_wait_holds_up_the_end_that_max_run_seconds_wants(fault: Json) -> None:
+    """Neither for the limit, nor between two tries, nor for an answer: STATE is written at once."""
+    world = events_at([START + n * DAY + 5 for n in range(400)])
+    rule = {"path": "/v1/events/*", "nth": 6, "times": None, **fault}
+    with SandboxServer(world, {"rules": [rule]}) as sandbox:
+        output = sync(
+            sandbox,
+            "custom_events",
+            stopwatch=lambda: float(len(sandbox.requests)),
+            start_date=iso(START),
+            window_max_records=30,
+            max_workers=1,
+            max_run_seconds=6,
+        )
+    assert "max_run_seconds (6)" in str(output.error)
+    assert 0 < len(output.keys("custom_events")) < 400
+    assert output.bookmarks("custom_events")

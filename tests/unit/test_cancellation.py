@@ -91,6 +91,41 @@ def test_without_an_exit_code_it_is_a_failure() -> None:
     assert caught.value.exit_code == 1
 
 
+def test_it_sets_itself_when_its_time_is_over() -> None:
+    """Counted from its own beginning, and not a moment earlier."""
+    now = 100.0
+    stop = Cancellation(lambda: now)
+    now = 160.0
+    stop.end_after(90)
+    now = 189.9
+    stop.check()
+    now = 190.0
+    with pytest.raises(StoppedError, match=r"max_run_seconds \(90\).*run again") as caught:
+        stop.check()
+    assert caught.value.exit_code == 1
+
+
+def test_the_end_of_its_time_cuts_a_wait_short() -> None:
+    """However long it would have been; and a signal that comes later changes nothing."""
+    moments = itertools.chain([0.0, 1.0], itertools.repeat(60.0))
+    stop = Cancellation(lambda: next(moments))
+    stop.end_after(60)
+    with pytest.raises(StoppedError, match="max_run_seconds"):
+        stop.wait(3_600)
+    stop("stopped by SIGTERM", 143)
+    with pytest.raises(StoppedError, match="max_run_seconds"):
+        stop.check()
+
+
+def test_without_a_limit_it_never_sets_itself() -> None:
+    """However long the run takes."""
+    moments = itertools.count(step=10**9)
+    stop = Cancellation(lambda: float(next(moments)))
+    stop.end_after(None)
+    stop.check()
+    assert stop.is_set is False
+
+
 def test_it_wakes_whoever_waits() -> None:
     """In all threads at once."""
     stop, ended = Cancellation(), []

@@ -39,6 +39,7 @@ def test_a_key_is_all_that_is_needed() -> None:
     assert settings.max_workers == 8
     assert settings.requests_per_second == 100
     assert settings.max_requests is None
+    assert settings.max_run_seconds is None
     assert settings.request_timeout_seconds == 120
     assert settings.retry_timeout_seconds == 900
     assert settings.user_agent.startswith("tap-gainsight-px/")
@@ -62,6 +63,7 @@ def test_a_key_is_all_that_is_needed() -> None:
         ({"retry_timeout_seconds": 86_401}, "retry_timeout_seconds must be at most 86400"),
         ({"request_timeout_seconds": 10**12}, "request_timeout_seconds must be at most 3600"),
         ({"max_workers": 0}, "max_workers must be at least 1, not 0"),
+        ({"max_run_seconds": 0}, "max_run_seconds must be at least 1, not 0"),
         ({"start_date": "last week"}, "start_date: 'last week' is not an ISO-8601 date"),
         ({"start_date": "2026-02-01", "end_date": "2026-01-01"}, "must be before end_date"),
         ({"start_date": "2026-02-01", "end_date": "2026-02-01"}, "must be before end_date"),
