@@ -95,6 +95,7 @@ def _plan(arguments: argparse.Namespace) -> WorldPlan:
         users_without_last_modified=arguments.without_last_modified,
         accounts_without_last_modified=arguments.without_last_modified,
         live_values=not arguments.as_documented,
+        habits=arguments.habits,
     )
 
 
@@ -172,6 +173,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help='plain values (else 0, "" and EMPTY_... for "not set", attributes of mixed types, as '
         "seen of the live API) and no refused duplicates",
+    )
+    add(
+        "--habits",
+        action="store_true",
+        help="a product as people use it, for figures that look like some: accounts join, some "
+        "features are used more than others, NPS goes up (else all is drawn alike)",
     )
     add("--clock-behind-seconds", type=float, default=0, help="how far its clock is behind yours")
     add("--strict", action="store_true", help="refuse parameters that a call does not know")

@@ -11,6 +11,7 @@ from px_sandbox.people import PROPERTY_KEYS, location
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from px_sandbox.habits import Evenly
     from px_sandbox.kinds import Record
     from px_sandbox.plan import Chance
 
@@ -26,13 +27,6 @@ _VIEW_TYPES = (
     ("IN_APP_CAROUSEL", "carouselState"),
     ("IN_APP_SURVEY_NPS", "surveyState"),
 )
-_SURVEY_TYPES = (
-    "IN_APP_SURVEY_NPS",
-    "IN_APP_SURVEY_CES",
-    "IN_APP_SURVEY_BOOLEAN",
-    "IN_APP_SURVEY_RATING",
-    "IN_APP_MULTIPLE_QUESTION_SURVEY",
-)
 _TRACKS = ("PROCESSED", "DELIVERED", "OPEN", "CLICK", "BOUNCE", "UNSUBSCRIBE")
 
 
@@ -47,8 +41,9 @@ class Session(NamedTuple):
 class EventMaker:
     """Makes events that refer to the things of one world."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        """Refer to the features, segments and engagements of ``catalogue``."""
+    def __init__(self, catalogue: Catalogue, habits: Evenly) -> None:
+        """Refer to the features, segments and engagements of ``catalogue``, as ``habits`` say."""
+        self._habits = habits
         self._features = [row["id"] for row in catalogue.features if row["type"] == "FEATURE"]
         self._segments = [row["id"] for row in catalogue.segments]
         self._engagements = [row["id"] for row in catalogue.engagements]
@@ -91,8 +86,7 @@ class EventMaker:
 
     def a_feature(self, rng: Chance) -> str:
         """Return the id of a feature that events can match."""
-        identity: str = rng.choice(self._features)
-        return identity
+        return self._habits.feature(rng, self._features)
 
     def _custom(self, rng: Chance, event: Record) -> None:
         number = rng.getrandbits(30)
@@ -175,16 +169,17 @@ class EventMaker:
         event["formData"] = {"comment": "naïve ☕", "agree": "on"}
 
     def _survey(self, rng: Chance, event: Record) -> None:
+        habits = self._habits
         event |= {
             "engagementId": rng.choice(self._surveys),
             "engagementTrackType": "ENGAGEMENT_CLICK",
             "contentId": f"content-{rng.randrange(50)}",
-            "contentType": rng.choice(_SURVEY_TYPES),
+            "contentType": (survey_type := habits.survey_type(rng)),
             "executionDate": event["date"],
             "executionId": f"{rng.getrandbits(64):016x}",
             "surveyState": "COMPLETED",
             "contactMeAllowed": rng.happens(0.5),
-            "score": rng.randrange(11),
+            "score": habits.score(rng, survey_type, event["date"]),
             "comment": rng.choice(("", "Très bien !", None, "很好")),
             "selectionIds": ["s0", "s2"],
         }

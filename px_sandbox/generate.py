@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from px_sandbox.catalogue import Catalogue, make_catalogue
 from px_sandbox.events import EventMaker, Session
+from px_sandbox.habits import Evenly, Habits
 from px_sandbox.kinds import EVENT_KINDS, KINDS, Kind, Record
 from px_sandbox.live_values import put_live_values
 from px_sandbox.people import People, make_people
@@ -44,7 +45,10 @@ class History:
         if plan.live_values:
             put_live_values(self.people, Chance(f"{plan.seed}/live values"))
         self.catalogue: Catalogue = make_catalogue(plan, self.people.users)
-        self.maker = EventMaker(self.catalogue)
+        self.habits = (
+            Habits(plan, self.people, self.catalogue.features) if plan.habits else Evenly()
+        )
+        self.maker = EventMaker(self.catalogue, self.habits)
         self.sessions = self._sessions()
         self._session_starts = array("q", (session.start_ms for session in self.sessions))
 
@@ -93,10 +97,15 @@ class History:
     def _sessions(self) -> list[Session]:
         rng = Chance(f"{self.plan.seed}/sessions")
         # Events need a session to belong to, even in a world that shows none.
-        dates = self._dates(rng, max(1, self.plan.event_counts()["session_events"]))
+        number = max(1, self.plan.event_counts()["session_events"])
+        dates = self._dates(rng, number, bursts=self.habits.bursts_of_sessions)
         users = self.people.users
         return [
-            Session(f"session-{rng.getrandbits(64):016x}", date_ms, rng.choice(users))
+            Session(
+                f"session-{rng.getrandbits(64):016x}",
+                date_ms,
+                self.habits.visitor(rng, users, date_ms),
+            )
             for date_ms in dates
         ]
 
@@ -111,13 +120,13 @@ class History:
             event = self.maker.make(kind, rng, date_ms, self.session_before(date_ms))
             yield event, self.visible_from(rng, date_ms)
 
-    def _dates(self, rng: Chance, count: int) -> array[int]:
+    def _dates(self, rng: Chance, count: int, *, bursts: bool = True) -> array[int]:
         """Return ``count`` sorted instants with the rhythm of working days, and bursts."""
         start_ms, end_ms = self.plan.start_ms, self.plan.anchor_ms
         slots = range(start_ms - start_ms % HOUR_MS, end_ms, HOUR_MS)
-        weights = list(accumulate(_weight(slot_ms) for slot_ms in slots))
+        weights = list(accumulate(_weight(slot) * self.habits.traffic(slot) for slot in slots))
         dates: list[int] = []
-        in_bursts = count // _BURST_SHARE
+        in_bursts = count // _BURST_SHARE if bursts else 0
         while len(dates) < in_bursts:
             middle_ms = rng.choices(slots, cum_weights=weights)[0] + rng.randrange(HOUR_MS)
             size = min(_BURST_EVENTS, in_bursts - len(dates))

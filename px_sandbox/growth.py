@@ -80,7 +80,7 @@ class Growth:
         kind = self._kinds[number % len(self._kinds)]
         people = self._population
         if kind == "session_events":
-            user = rng.choice(people.users)
+            user = self._history.habits.visitor(rng, people.users, date_ms)
             self._session = Session(f"session-{rng.getrandbits(64):016x}", date_ms, user)
         event = self._history.maker.make(kind, rng, date_ms, self._session)
         late_ms = self._history.visible_from(rng, date_ms)

@@ -56,6 +56,8 @@ class WorldPlan:
         accounts_without_last_modified: Accounts that lack ``lastModifiedDate``.
         live_values: "Not set" is 0, ``""`` or ``EMPTY_…`` as seen of the live API, attributes are
             of mixed types, and some are not listed.
+        habits: Some visit, and some features are used, more than others; accounts join and NPS
+            goes up (see ``habits.py``). Otherwise all are drawn alike.
     """
 
     anchor_ms: int
@@ -73,6 +75,7 @@ class WorldPlan:
     users_without_last_modified: int = 2
     accounts_without_last_modified: int = 1
     live_values: bool = False
+    habits: bool = False
 
     def __post_init__(self) -> None:
         """Refuse sizes that make no world."""
