@@ -42,7 +42,7 @@ _PURPOSES = {
     "reading": "from bookmarks to slices",
     "api": "requests, records, messages",
     "catalog": "what there is to read and to set",
-    "run_clock": "the time of the run",
+    "run_clock": "the time of the run, what is counted",
     "cancellation": "the end, errors, times",
     "redaction": "what no log may hold",
 }

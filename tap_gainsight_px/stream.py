@@ -13,7 +13,7 @@ from singer_sdk.singerlib import Schema
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from tap_gainsight_px.catalog.event_tables import EventColumns
-from tap_gainsight_px.errors import ParentsError, RefusedError, TapError
+from tap_gainsight_px.errors import ParentsError, RefusedError, RequestError, TapError
 from tap_gainsight_px.mapped_values import removed_alone
 from tap_gainsight_px.output.announced import AttributeMemory
 from tap_gainsight_px.output.batch_files import BatchFiles
@@ -22,10 +22,12 @@ from tap_gainsight_px.output.message_writer import PageWriter
 from tap_gainsight_px.output.state import StreamState
 from tap_gainsight_px.reading.planner import Run, for_a_sample, plan_jobs
 from tap_gainsight_px.reading.progress import StreamProgress
+from tap_gainsight_px.reading.tallied import tallied
 from tap_gainsight_px.records.decoder import PageDecoder
 from tap_gainsight_px.records.page import pieces
 from tap_gainsight_px.records.selection import Deselected
 from tap_gainsight_px.records.typed import MessageFormat
+from tap_gainsight_px.tally import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -252,14 +254,20 @@ class PxStream(Stream):
         """
         run = self._run()
         progress = self._begin(run)
+        tally = progress.tally
         try:
             with closing(progress.slices):
                 yield progress
             self._past, self._earlier = self._earlier(), list
             if progress.end() and self._stream_version is not None:
                 self._write_activate_version_message(self._stream_version)
+            if not self._past:
+                is_whole = not (tally.missing or tally.errors)
+                tally.end_as(Outcome.WHOLE if is_whole else Outcome.INCOMPLETE)
         except TapError as error:
             if error.ends_run or self.ABORT_AT_RECORD_COUNT is not None:
+                if isinstance(error, RequestError):
+                    tally.end_as(Outcome.FAILED, *error.lines)
                 raise
             if not isinstance(error, ParentsError):
                 self._past = []
@@ -306,6 +314,7 @@ class PxStream(Stream):
             columns=self._columns,
         )
         self._oddities = decode.oddities
+        run.tally.of(self.name).odd = decode.oddities
         self._state = state
         planned = for_a_sample(run) if self.ABORT_AT_RECORD_COUNT else run
         is_full_reading = full_readings is not None and full_readings.is_due
@@ -327,12 +336,13 @@ class PxStream(Stream):
         return StreamProgress(
             self.spec,
             state,
-            self._saving(run.pool.queue(jobs)),
+            self._saving(run.pool.queue(tallied(jobs, run.tally.of(self.name)))),
             version=self._stream_version,
             shortfalls=run.shortfalls,
             accepts_missing=run.settings.accept_missing_records,
             full_readings=full_readings,
             fills_back=fills_back,
+            tally=run.tally.of(self.name),
         )
 
     def _versions(self, run: Run, state: StreamState) -> FullReadings | None:
@@ -411,8 +421,11 @@ class PxStream(Stream):
         is_forbidden = isinstance(error, RefusedError) and error.status == 403  # noqa: PLR2004
         if is_forbidden and run.settings.skip_forbidden_streams:
             run.forbidden.append(self.name)
+            run.tally.of(self.name).end_as(Outcome.SKIPPED)
             return
         error.during(self.name)
+        outcome = Outcome.INCOMPLETE if isinstance(error, ParentsError) else Outcome.FAILED
+        run.tally.of(self.name).end_as(outcome, *error.lines)
         # Parents that cannot be read in the latest days cannot in the past: told once.
         if not (self._has_failed and isinstance(error, ParentsError)):
             run.failures.append(error)

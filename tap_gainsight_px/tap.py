@@ -37,6 +37,7 @@ from tap_gainsight_px.run_clock import RunClock
 from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings
 from tap_gainsight_px.stream import PxStream
 from tap_gainsight_px.stream_maps import check_maps, make_mapper
+from tap_gainsight_px.tally import RunTally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +77,7 @@ class TapGainsightPx(Tap):
         """
         self._cancellation = Cancellation(stopwatch)
         self._clock = clock
+        self._tally = RunTally()
         self._given_schemas: dict[str, dict[str, Any]] = {}
         self._from_environment: dict[str, Any] = {}
         catalog = kwargs.pop("catalog", None)
@@ -181,7 +183,8 @@ class TapGainsightPx(Tap):
             resumes_at=None if bookmark is None else bookmark - self._settings.lookback,
             flattening=flattening_of(self._config),
         )
-        return discover(spec, run, known)
+        with self._tally.of(spec.name).at_work():
+            return discover(spec, run, known)
 
     def _is_read(self, stream: str) -> bool:
         """Whether the stream is one of those that this run reads, as far as a catalog tells."""
@@ -231,6 +234,7 @@ class TapGainsightPx(Tap):
             self._specs,
             self._run_clock,
             scroll=transport.scrolls.scroll,
+            tally=self._tally,
         )
 
     def load_state(self, state: dict[str, Any]) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
+from tap_gainsight_px.tally import Wait, here
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -56,7 +58,8 @@ class RateLimit:
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._asking = 0
-        self._paused_until_ms = 0
+        self._paused_from_ms = self._paused_until_ms = 0
+        self._paused_before_ms = 0
         self._pause_seconds = _FIRST_PAUSE_SECONDS
         self._slowed_at_ms = -1
         self._grows_at_ms = 0
@@ -75,6 +78,8 @@ class RateLimit:
         """Wait until one more request may be sent; return the moment at which it is granted."""
         with self._lock:
             self._asking += 1
+            began = self._now_ms()
+            paused = self._paused_ms(began)
         try:
             # One waits for the next moment, the others for their turn: if all of them woke up for a
             # moment that only one can have, that would cost a tenth of the CPU.
@@ -85,6 +90,12 @@ class RateLimit:
         finally:
             with self._lock:
                 self._asking -= 1
+                waited = self._now_ms() - began
+                paused = self._paused_ms(began + waited) - paused
+            if waited:
+                tally = here()
+                tally.note_wait(Wait.PX_429, paused / 1_000)
+                tally.note_wait(Wait.RATE_LIMIT, (waited - paused) / 1_000)
 
     def slow_down(self, granted_at: int, retry_after: float | None = None) -> None:
         """Halve the rate and pause all workers, because PX has refused a request with 429.
@@ -102,6 +113,9 @@ class RateLimit:
                 self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
                 self._set_rate(max(1, self._rate // 2))
                 self._slowed_at_ms = now_ms
+            if now_ms >= self._paused_until_ms:
+                self._paused_before_ms = self._paused_ms(now_ms)
+                self._paused_from_ms = self._paused_until_ms = now_ms
             until = now_ms + int(seconds * 1_000)
             self._paused_until_ms = max(self._paused_until_ms, until)
             self._grows_at_ms = self._paused_until_ms + _GROWS_AFTER_MS
@@ -112,6 +126,11 @@ class RateLimit:
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1_000)
+
+    def _paused_ms(self, now_ms: int) -> int:
+        """Return how long all pauses together have lasted up to now, in milliseconds."""
+        until = min(now_ms, self._paused_until_ms)
+        return self._paused_before_ms + max(0, until - self._paused_from_ms)
 
     def _set_rate(self, rate: int) -> None:
         # What was granted at the old rate still counts.

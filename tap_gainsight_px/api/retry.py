@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import backoff
 
-from tap_gainsight_px.errors import DuplicateRequestError, RetriableError
+from tap_gainsight_px.errors import (
+    DuplicateRequestError,
+    RateLimitedError,
+    RetriableError,
+    TooManyScrollsError,
+)
+from tap_gainsight_px.tally import Wait, here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -71,8 +77,17 @@ class _Tries:
             if isinstance(error, RetriableError):
                 seconds = min(self._next_wait(error), self._left(error))
                 logger.info("%s; trying again in %.1f s", error, seconds)
-                self._wait(seconds)
+                self._wait_for(error, seconds)
             error = yield 0
+
+    def _wait_for(self, error: RetriableError, seconds: float) -> None:
+        began = self._clock()
+        is_retry = False
+        try:
+            self._wait(seconds)
+            is_retry = True
+        finally:
+            here().note_wait(_cause(error), self._clock() - began, is_retry=is_retry)
 
     def _left(self, error: Exception) -> float:
         patience = error.longest_patience if isinstance(error, RetriableError) else 0.0
@@ -86,3 +101,9 @@ class _Tries:
         seconds = self._step if is_full else random.uniform(self._step / 4, self._step)  # noqa: S311
         # What the API asks for may make the wait longer, never shorter.
         return max(seconds, error.retry_after or 0.0)
+
+
+def _cause(error: RetriableError) -> Wait:
+    if isinstance(error, RateLimitedError):
+        return Wait.PX_429
+    return Wait.SCROLL_LIMIT if isinstance(error, TooManyScrollsError) else Wait.RETRY

@@ -10,6 +10,8 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tap_gainsight_px.tally import Wait, here
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -50,8 +52,14 @@ class ScrollLimit:
     @contextmanager
     def scroll(self) -> Iterator[None]:
         """Wait until a scroll may be opened, and count it as open until the end of the block."""
-        while not self._enter():
-            self._wait(_LOOKS_EVERY_SECONDS)
+        if not self._enter():
+            began = self._clock()
+            try:
+                self._wait(_LOOKS_EVERY_SECONDS)
+                while not self._enter():
+                    self._wait(_LOOKS_EVERY_SECONDS)
+            finally:
+                here().note_wait(Wait.SCROLL_LIMIT, self._clock() - began)
         try:
             yield
         finally:

@@ -21,6 +21,7 @@ from tap_gainsight_px.errors import (
     UnreachableError,
 )
 from tap_gainsight_px.redaction import hide, hide_address
+from tap_gainsight_px.tally import here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -175,6 +176,7 @@ class Transport:
         if self._began is None:
             self._began = self._clock()
         longest = math.inf if self._has_answered else _FIRST_CONNECT_SECONDS
+        began = self._clock()
         try:
             answer = self._connection().get(path, params, longest_connect=longest)
         except UnreachableError as error:
@@ -183,6 +185,8 @@ class Transport:
                 error.longest_patience = 0.0 if is_over else math.inf
                 error.longest_wait = _FIRST_WAIT_SECONDS
             raise
+        finally:
+            here().note_answer(self._clock() - began)
         self._has_answered = True
         return answer
 
@@ -196,6 +200,7 @@ class Transport:
                 )
                 raise StoppedError(message)
             self._sent += 1
+        here().note_request()
 
     def _connection(self) -> Connection:
         """Return this worker's own connection."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tap_gainsight_px.errors import RefusedError, TapError
 from tap_gainsight_px.reading.ordered_pool import More
 from tap_gainsight_px.records.page import ParentAnswer, Slice
+from tap_gainsight_px.tally import Unit, here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -69,6 +70,7 @@ class ChildReader:
             ids = tuple(one for one in ids if one > after)
             logger.info("%s: continuing after %s, %d left", self._name, after, len(ids))
         requests = len(ids) * (1 if ranges is None else len(ranges))
+        here().plan(Unit.PARENTS, requests)
         level = logging.WARNING if self._parent.many else logging.INFO
         logger.log(
             level,

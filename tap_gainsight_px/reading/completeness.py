@@ -182,10 +182,17 @@ class Ledger:
         """How many of the announced records have not come."""
         if self.is_believed_doubled:
             return 0
-        arrived = self.keys
-        if self._settled and self._earlier:
-            arrived = self.keys | self._earlier
-        return max(0, (self.announced or 0) - len(arrived))
+        return max(0, (self.announced or 0) - self.different)
+
+    @property
+    def different(self) -> int:
+        """How many different records have come, of those that are handed on."""
+        return len(self.keys | self._earlier if self._settled and self._earlier else self.keys)
+
+    @property
+    def believed_doubled(self) -> int:
+        """How many records PX is believed to hold twice."""
+        return self._doubled.total() if self.is_believed_doubled else 0
 
     def doubt(self) -> Doubt | None:
         """Return why this reading cannot be believed to be all; None when it can."""

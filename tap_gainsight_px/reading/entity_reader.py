@@ -21,6 +21,7 @@ from tap_gainsight_px.reading.paginators import paginator_for
 from tap_gainsight_px.reading.sorted_reader import SortedReader
 from tap_gainsight_px.reading.windows import Window
 from tap_gainsight_px.records.page import Slice, has_key
+from tap_gainsight_px.tally import Unit, here
 from tap_gainsight_px.timestamps import DAY, SECOND, floor_second, parse, to_iso_seconds
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class EntityReader:
             time_format, reason = self._working_format(sample)
             if time_format is None:
                 return More([lambda: count, self._without_filter(sample, start, end, reason)])
+            if start is None and sample.total_hits:
+                here().plan(Unit.RECORDS, sample.total_hits)
             jobs = [lambda: count, *self._windows(start, end, time_format, ends_now=ends_now)]
             if self._has_undated(time_format, sample):
                 logger.info(
@@ -94,7 +97,8 @@ class EntityReader:
                     self._name,
                     self._filter.field,
                 )
-                jobs.append(self._read_all(_is_out_of_reach, None))
+                # They were read, but for those of no date, when this begins.
+                jobs.append(self._read_all(_is_out_of_reach, None, counts=False))
             facts = Proof(time_format, self._reader.now).facts
             jobs.append(lambda: Slice([], subject=self._name, facts=facts))
             return More(jobs)
@@ -249,9 +253,9 @@ class EntityReader:
         return dated != sample.total_hits
 
     def _read_all(
-        self, wanted: Callable[[Row], bool], read_to: int | None
+        self, wanted: Callable[[Row], bool], read_to: int | None, *, counts: bool = True
     ) -> Callable[[], Slice | More[Slice]]:
-        return FullReader(self._reader, wanted, read_to).next_page
+        return FullReader(self._reader, wanted, read_to, counts=counts).next_page
 
 
 def _is_known(row: Row) -> bool:

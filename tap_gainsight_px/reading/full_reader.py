@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tap_gainsight_px.errors import ScrollLostError, TapError, WindowError
@@ -10,6 +11,7 @@ from tap_gainsight_px.reading.completeness import Doubt, Ledger, other_page_size
 from tap_gainsight_px.reading.ordered_pool import More
 from tap_gainsight_px.reading.paginators import paginator_for
 from tap_gainsight_px.records.page import Slice
+from tap_gainsight_px.tally import Unit, here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +39,7 @@ class FullReader:
         subject: str = "",
         *,
         needs_proof: bool = False,
+        counts: bool = True,
     ) -> None:
         """Prepare without a request.
 
@@ -47,6 +50,7 @@ class FullReader:
             subject: What it is read for, in messages; the stream itself if empty.
             needs_proof: Whether the loader will delete what the result lacks. Then one reading has
                 to be whole by itself.
+            counts: Whether its records count as announced and arrived; else those handed on alone.
         """
         self._source = reader.source
         self._wait = reader.wait
@@ -54,6 +58,7 @@ class FullReader:
         self._subject = subject or reader.spec.name
         self._read_to = read_to
         self._needs_proof = needs_proof
+        self._counts = counts
         self._ledger = Ledger(settled=not needs_proof, needs_proof=needs_proof)
         self._start()
 
@@ -79,54 +84,65 @@ class FullReader:
         ledger = self._ledger
         try:
             page = self._source.page(self._params, on_lost=ledger.note_lost)
-            rows = self._new_rows(page)
+            slice_ = self._slice(self._new_rows(page))
             news = ledger.add(page)
             is_over = ledger.is_over(page, self._page_size)
         except ScrollLostError as error:
-            return self._again(Doubt(error.message, is_final=True), [])
+            return self._again(Doubt(error.message, is_final=True), self._slice([]))
+        if self._counts and ledger.readings == ledger.pages == 1 and page.total_hits:
+            here().plan(Unit.RECORDS, page.total_hits)
         following = self._paginator.next(
             self._params, page, is_proved=ledger.is_proved, has_news=bool(news)
         )
         if following is not None and not is_over:
             self._params = following
-            return More([lambda: Slice(rows, subject=self._subject), self.next_page])
+            return More([lambda: slice_, self.next_page])
         doubt = ledger.doubt()
-        return self._last_slice(rows) if doubt is None else self._again(doubt, rows)
+        return self._last(slice_) if doubt is None else self._again(doubt, slice_)
+
+    def _slice(self, rows: list[Row]) -> Slice:
+        """Return a slice of those records that are wanted."""
+        wanted = [row for row in rows if self._wanted(row)]
+        arrived = len(rows if self._counts else wanted)
+        return Slice(wanted, subject=self._subject, arrived=arrived)
 
     def _new_rows(self, page: Page) -> list[Row]:
-        """Return the wanted records that have not been handed on yet."""
+        """Return the records that have not been handed on yet."""
         rows: dict[Key, Row] = {}
         # From its end, because the later of two versions counts. A page is in the order of dates.
         for row in reversed(page.rows):
             if not self._ledger.knows(row[1]):
                 rows.setdefault(row[1], row)
-        return [row for row in reversed(rows.values()) if self._wanted(row)]
+        return list(reversed(rows.values()))
 
-    def _again(self, doubt: Doubt, rows: list[Row]) -> Slice | More[Slice]:
+    def _again(self, doubt: Doubt, slice_: Slice) -> Slice | More[Slice]:
         ledger = self._ledger
         if not ledger.begin_again(doubt):
             if not doubt.is_final:
-                return self._last_slice(rows)
+                return self._last(slice_)
             message = f"{doubt.message}, {ledger.readings} times in a row; run again later"
             raise WindowError(message)
+        if not doubt.is_routine:
+            here().note_read_again()
         level = logging.DEBUG if doubt.is_routine else logging.WARNING
         logger.log(level, "%s: %s; reading it again", self._subject, doubt.message)
         self._start()
-        return More([lambda: Slice(rows, subject=self._subject), self._after_a_wait])
+        return More([lambda: slice_, self._after_a_wait])
 
     def _after_a_wait(self) -> Slice | More[Slice]:
         self._wait(self._ledger.wait_seconds)
         return self.next_page()
 
-    def _last_slice(self, rows: list[Row]) -> Slice:
+    def _last(self, slice_: Slice) -> Slice:
         ledger = self._ledger
         if ledger.is_believed_doubled:
             logger.warning("%s: %s", self._subject, ledger.doubled_message)
-        return Slice(
-            rows,
+        return replace(
+            slice_,
             read_to=self._read_to,
             missing=ledger.missing,
             is_confirmed=not self._needs_proof or ledger.is_confirmed,
-            subject=self._subject,
             total=len(ledger.keys),
+            announced=ledger.announced if self._counts else None,
+            doubled=ledger.believed_doubled if self._counts else 0,
         )

@@ -20,6 +20,7 @@ from tap_gainsight_px.reading.ranges import (
     known_before,
     latest_windows,
     log_range,
+    missing_past,
     past_windows,
     resume_at,
 )
@@ -28,6 +29,7 @@ from tap_gainsight_px.reading.window_reader import WindowReader
 from tap_gainsight_px.reading.windows import incremental_windows
 from tap_gainsight_px.records.decoder import PageDecoder
 from tap_gainsight_px.records.page import held_bytes
+from tap_gainsight_px.tally import RunTally, Unit
 from tap_gainsight_px.timestamps import DAY
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
     from tap_gainsight_px.api.transport import Get
     from tap_gainsight_px.cancellation import Cancellation
-    from tap_gainsight_px.catalog.spec import Parent, StreamSpec, TimeRange
+    from tap_gainsight_px.catalog.spec import Parent, StreamSpec
     from tap_gainsight_px.errors import TapError
     from tap_gainsight_px.output.state import StreamState
     from tap_gainsight_px.reading.progress import StreamProgress
@@ -79,6 +81,8 @@ class Run:
     """Bounds what the run may claim to have read."""
     scroll: Callable[[], AbstractContextManager[None]] = nullcontext
     """Entered for as long as a scroll is open."""
+    tally: RunTally = field(default_factory=RunTally)
+    """Counts what becomes of each stream."""
     records: int = 0
     """How many have been read and handed on, before any stream map."""
     shortfalls: list[str] = field(default_factory=list)
@@ -193,6 +197,7 @@ def _entity_job(
 
     ends_now = settings.end == settings.run_start
     log_range(spec, settings, bookmark, start)
+    run.tally.of(spec.name).reads(start, settings.end)
     proved = read_proof(state, settings.run_start)
     return EntityReader(reader, time_range, proved).job(begin, settings.end, ends_now=ends_now)
 
@@ -230,19 +235,27 @@ def _by_windows(
     if state.bookmark is not None:
         state.begin_at(known_before(time_range, run.settings, state.bookmark))
     windows = latest_windows(spec, time_range, run.settings, state)
+    tally = run.tally.of(spec.name)
     if windows:
         state.begin_at(windows[0].start)
+        tally.reads(windows[0].start, windows[-1].end)
+    if spec.parent is None:
+        past = missing_past(time_range, run.settings, state)
+        spans = [(one.start, one.end) for one in windows] + ([past] if past else [])
+        tally.plan(Unit.TIME, sum(end - start for start, end in spans))
 
     def earlier() -> list[Job]:
         past = past_windows(spec, time_range, run.settings, state)
+        if past:
+            tally.reads(past[-1].start, past[0].end)
         return jobs_of(past, fills_back=True) if past else []
 
-    latest = _after_a_look_at_the_clock(time_range, run, state, windows, jobs_of)
+    latest = _after_a_look_at_the_clock(spec, run, state, windows, jobs_of)
     return Plan(with_past(latest, windows), earlier)
 
 
 def _after_a_look_at_the_clock(
-    time_range: TimeRange,
+    spec: StreamSpec,
     run: Run,
     state: StreamState,
     windows: Sequence[Window],
@@ -255,6 +268,8 @@ def _after_a_look_at_the_clock(
     before it.
     """
     bookmark, read_from = state.bookmark, state.read_from
+    time_range = spec.time_range
+    assert time_range is not None  # noqa: S101 - this stream has one
     jobs = jobs_of(windows) if windows else []
     if bookmark is None or not jobs:
         return jobs
@@ -273,6 +288,8 @@ def _after_a_look_at_the_clock(
         skipped = incremental_windows(
             time_range, start, begin, widest=run.settings.window, is_first_sync=False
         )
+        if skipped:
+            run.tally.of(spec.name).reads(start, begin)
         return More([*(jobs_of(skipped) if skipped else []), lambda: outcome])
 
     return [read, *jobs[1:]]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tap_gainsight_px.errors import ParentsError, RefusedError, TapError
 from tap_gainsight_px.reading.recheck_tally import RecheckTally
 from tap_gainsight_px.records.page import known_dates
+from tap_gainsight_px.tally import StreamTally
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -47,6 +48,7 @@ class StreamProgress:
         accepts_missing: bool = False,
         full_readings: FullReadings | None = None,
         fills_back: bool = False,
+        tally: StreamTally | None = None,
     ) -> None:
         """Start before the first slice.
 
@@ -61,6 +63,7 @@ class StreamProgress:
                 records carry none.
             fills_back: Whether the slices go back in time, and move `read_from` in STATE instead
                 of the bookmark.
+            tally: Counts what becomes of the stream in this run.
         """
         self.spec = spec
         self.state = state
@@ -77,6 +80,7 @@ class StreamProgress:
         self._has_rows = False
         self._parents = ParentTally(spec)
         self._recheck = RecheckTally(spec.name, state)
+        self.tally = tally or StreamTally(spec.name)
 
     def add(self, slice_: Slice) -> None:
         """Take in a slice that has been written out, and move bookmark or position over it.
@@ -84,9 +88,11 @@ class StreamProgress:
         Raises:
             TapError: So many parents in a row were refused that the others would be, too.
         """
+        self._count(slice_)
         if slice_.recount is not None:
             is_whole = not slice_.missing or self._pass_over(slice_, "the recheck")
             self._recheck.add(slice_, slice_.recount, is_whole=is_whole)
+            self.tally.rechecked = self._recheck.result
             return
         self._has_rows = self._has_rows or len(slice_.rows) > 0
         self._total = self._total if slice_.total is None else slice_.total
@@ -112,6 +118,21 @@ class StreamProgress:
             if self._all_read:
                 self._move(slice_)
 
+    def _count(self, slice_: Slice) -> None:
+        """Count what has come for the report."""
+        tally = self.tally
+        tally.note_written(len(slice_.rows))
+        tally.missing += slice_.missing
+        if slice_.recount is not None:
+            return
+        tally.arrived += len(slice_.rows) if slice_.arrived is None else slice_.arrived
+        tally.doubled += slice_.doubled
+        if slice_.announced is not None:
+            tally.announced = (tally.announced or 0) + slice_.announced
+        elif slice_.missing and tally.announced is not None:
+            # What the parts of a window lack of what the whole has announced.
+            tally.announced += slice_.missing
+
     def _move(self, slice_: Slice) -> None:
         """Move the edges of what has been read over a slice, and count its records by day."""
         dates = [] if self.state.counts is None else known_dates(slice_)
@@ -136,6 +157,7 @@ class StreamProgress:
             logger.warning("%s; accept_missing_records is set, so %s passes them", line, edge)
             return True
         self._shortfalls.append(line)
+        self.tally.errors.append(line)
         logger.error("%s; %s stays in front of them and the next run reads them again", line, edge)
         return False
 

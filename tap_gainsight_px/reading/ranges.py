@@ -58,22 +58,11 @@ def latest_windows(
 def past_windows(
     spec: StreamSpec, time_range: TimeRange, settings: Settings, state: StreamState
 ) -> list[Window]:
-    """Return the windows between the start date and what has been read, latest first.
-
-    None where nothing is missing, or where the run is to end before what has been read: what it
-    would read then could not be told apart from what is still missing.
-    """
-    read_from = state.read_from
-    if read_from is None:
+    """Return the windows between the start date and what has been read, latest first."""
+    missing = missing_past(time_range, settings, state)
+    if missing is None:
         return []
-    if settings.given_start is None:
-        # All that PX keeps now: what was the beginning once may be gone.
-        start = max(settings.start, settings.run_start - HISTORY_DAYS * DAY)
-    else:
-        start = settings.start
-    start = floor_step(time_range, start)
-    if start >= read_from or settings.end < read_from:
-        return []
+    start, read_from = missing
     windows = earlier_windows(time_range, start, read_from, widest=settings.window)
     logger.info(
         "%s: filling in from %s back to %s (%s), windows: %d",
@@ -84,6 +73,28 @@ def past_windows(
         len(windows),
     )
     return windows
+
+
+def missing_past(
+    time_range: TimeRange, settings: Settings, state: StreamState
+) -> tuple[int, int] | None:
+    """Return start and end (epoch ms) of what has not been read before what has.
+
+    None where nothing is missing, or where the run is to end before what has been read: what it
+    would read then could not be told apart from what is still missing.
+    """
+    read_from = state.read_from
+    if read_from is None:
+        return None
+    if settings.given_start is None:
+        # All that PX keeps now: what was the beginning once may be gone.
+        start = max(settings.start, settings.run_start - HISTORY_DAYS * DAY)
+    else:
+        start = settings.start
+    start = floor_step(time_range, start)
+    if start >= read_from or settings.end < read_from:
+        return None
+    return start, read_from
 
 
 def known_before(time_range: TimeRange, settings: Settings, bookmark: int) -> int:

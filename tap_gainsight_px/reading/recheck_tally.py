@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tap_gainsight_px.output.day_counts import edges_of
 from tap_gainsight_px.records.page import Step
+from tap_gainsight_px.tally import Rechecked
 from tap_gainsight_px.timestamps import DAY, to_iso, to_iso_seconds
 
 if TYPE_CHECKING:
@@ -70,9 +71,24 @@ class RecheckTally:
             if now < before:
                 self._gone[to_iso(day // DAY * DAY)[:10]] = before - now
 
+    @property
+    def result(self) -> Rechecked | None:
+        """What the recheck has come to so far; None where there was none."""
+        compared = self._compared
+        if compared is None and not self._records:
+            return None
+        return Rechecked(
+            start=None if compared is None else compared.start,
+            end=None if compared is None else compared.end,
+            days=self._changed_days,
+            more=self._more,
+            fewer=sum(self._gone.values()),
+            records=self._records,
+        )
+
     def report(self) -> None:
         """Log what the recheck has come to, if there was one."""
-        if self._compared is None and not self._records:
+        if self.result is None:
             return
         if self._compared is not None:
             logger.info(

@@ -14,6 +14,7 @@ from tap_gainsight_px.reading.completeness import READINGS, other_page_size
 from tap_gainsight_px.reading.ordered_pool import More
 from tap_gainsight_px.reading.paginators import paginator_for
 from tap_gainsight_px.records.page import Slice, dates_and_keys
+from tap_gainsight_px.tally import here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,6 +63,7 @@ class SortedReader:
         reason = ""
         for reading in range(READINGS):
             if reading:
+                here().note_read_again()
                 self._wait(0.1 * (1 << reading))
             try:
                 with self._source.scroll():

@@ -19,6 +19,7 @@ from tap_gainsight_px.reading.paginators import paginator_for
 from tap_gainsight_px.reading.window_rows import WindowRows
 from tap_gainsight_px.reading.windows import split
 from tap_gainsight_px.records.page import OTHER_EVENT, Lines, Slice, dates_and_keys
+from tap_gainsight_px.tally import here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,6 +121,8 @@ class WindowReading:
                 self._try_other(error.message)
         if not self._ledger.begin_again(doubt):
             return False
+        if not doubt.is_routine:
+            here().note_read_again()
         level = logging.DEBUG if doubt.is_routine else logging.WARNING
         logger.log(level, "%s: %s; reading it again", self.request.subject, doubt.message)
         self._rows.begin_again()
@@ -230,8 +233,10 @@ class WindowReading:
         is_confirmed = not self._needs_proof or ledger.is_confirmed
         if ledger.is_believed_doubled:
             logger.warning("%s: %s", request.subject, ledger.doubled_message)
+        arrived = ledger.different
         if self._needs_proof and is_confirmed:
             self._rows.keep_last()
+            arrived = len(ledger.keys)
         rows = self._rows.in_order(request.checked_window, has_doubled=ledger.has_doubled)
         if ledger.has_doubled and request.is_settled:
             self._tell_conflicts()
@@ -248,6 +253,9 @@ class WindowReading:
             is_confirmed=is_confirmed,
             subject=request.subject,
             announced=ledger.announced,
+            arrived=arrived,
+            doubled=ledger.believed_doubled,
+            span=window.end - window.start if window else 0,
             left_out=left_out,
         )
 

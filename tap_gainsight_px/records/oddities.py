@@ -54,7 +54,14 @@ class Oddities:
     @property
     def slow(self) -> int:
         """How many records had to be decoded one by one."""
-        return self._slow.total()
+        with self._lock:
+            return self._slow.total()
+
+    @property
+    def fields(self) -> dict[str, dict[str, int]]:
+        """How often each field was odd, by the name of the kind."""
+        with self._lock:
+            return {oddity.name.lower(): dict(one) for oddity, one in self._counts.items()}
 
     def add(self, oddity: Oddity, names: Iterable[str], records: int = 1) -> None:
         """Count records that are odd in these fields; the first of each field is a warning."""

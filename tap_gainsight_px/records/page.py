@@ -165,6 +165,12 @@ class Slice:
     """How many records PX has of the stream as a whole, where this slice tells."""
     announced: int | None = None
     """How many records PX says there are; None where it does not tell."""
+    arrived: int | None = None
+    """How many different records came for it, where not all of them are handed on."""
+    doubled: int = 0
+    """How many records PX holds, and counts, twice."""
+    span: int = 0
+    """How much time it covers, milliseconds; 0 where it stands for no stretch of time."""
     left_out: Sequence[int] = ()
     """Dates (epoch ms) of records that PX counts among them and the stream does not."""
     recount: Recount | None = None
