@@ -70,7 +70,7 @@ def is_zero(value: Any) -> bool:
 
 
 def _coerced_text(value: Any, field: Mapping[str, Any]) -> Any:
-    text = value if isinstance(value, str) else _json_text(value)
+    text = as_text(value)
     read = _FORMATS.get(field.get("format", ""))
     try:
         return text if read is None or read(text) is not None else MISFIT
@@ -129,10 +129,11 @@ def _coerced_boolean(value: Any, _: Mapping[str, Any]) -> Any:
     return {"true": True, "false": False}.get(str(value).lower(), MISFIT)
 
 
-def _json_text(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    return json_text(value)
+def as_text(value: Any) -> str:
+    """Return any JSON but null as text: text as it is, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, Decimal) else json_text(value)
 
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {

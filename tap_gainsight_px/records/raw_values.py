@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from decimal import Decimal
-from operator import attrgetter
+from functools import cached_property
+from itertools import accumulate, repeat
+from operator import add, attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -13,7 +16,7 @@ from msgspec import UNSET, Raw, UnsetType
 from tap_gainsight_px.records.json_text import is_double, read_decimal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 NULL = b"null"
 """A raw value that is none."""
@@ -61,17 +64,19 @@ def check_raw(attribute: str, *, kind: str, leaves_out_null: bool, mend: Mend | 
 
     def fix(records: list[Any]) -> set[int]:
         values = list(map(get, records))
-        found = [value for value in values if value is not UNSET]
-        # All at once: there is no such byte in any JSON.
-        together = _BEFORE.join([b"", *found])
+        found = _Found(values)
+        together = found.together
         if leaves_out_null and _BEFORE + NULL in together:
-            _leave_out(attribute, records, _matching(_NULL, values, together))
+            for place in found.matching(_NULL):
+                setattr(records[place], attribute, UNSET)
         if b"\n" in together or b"\r" in together:
-            _take_out_breaks(attribute, records, values, together)
+            for place in found.with_breaks():
+                text = msgspec.json.format(bytes(values[place]), indent=-1)
+                setattr(records[place], attribute, Raw(text))
         if not _is_utf8(together):
             alone = [b"" if value is UNSET else bytes(value) for value in values]
             return {place for place, value in enumerate(alone) if not _is_utf8(value)}
-        others = _matching(pattern, values, together) if pattern else set()
+        others = found.matching(pattern) if pattern else set()
         if kind in _NUMBERS:
             others = {place for place in others if not _is_double(values[place])}
         if mend is None:
@@ -83,44 +88,48 @@ def check_raw(attribute: str, *, kind: str, leaves_out_null: bool, mend: Mend | 
     return fix
 
 
-def _leave_out(attribute: str, records: list[Any], places: set[int]) -> None:
-    for place in places:
-        setattr(records[place], attribute, UNSET)
+class _Found:
+    """The values of one field that are there, looked at all at once."""
 
+    def __init__(self, values: list[Any]) -> None:
+        """Put them together.
 
-def _take_out_breaks(
-    attribute: str, records: list[Any], values: list[Any], together: bytes
-) -> None:
-    for place in _places(_ends_of_breaks(together), values, together):
-        text = msgspec.json.format(bytes(values[place]), indent=-1)
-        setattr(records[place], attribute, Raw(text))
+        Args:
+            values: One of each record; `UNSET` where it is missing.
+        """
+        self._values = values
+        self._there = [value for value in values if value is not UNSET]
+        # There is no such byte in any JSON.
+        self.together = _BEFORE.join([b"", *self._there])
 
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Where each value ends in `together`."""
+        return list(accumulate(map(add, map(len, self._there), repeat(len(_BEFORE)))))
 
-def _ends_of_breaks(text: bytes) -> Iterator[int]:
-    # A pattern would take many times as long, where there are few.
-    text = text.replace(b"\r", b"\n")
-    end = text.find(b"\n") + 1
-    while end:
-        yield end
-        end = text.find(b"\n", end) + 1
+    @cached_property
+    def _places(self) -> Sequence[int]:
+        """The place of each value among those of all records."""
+        if len(self._there) == len(self._values):
+            return range(len(self._values))
+        return [place for place, value in enumerate(self._values) if value is not UNSET]
 
+    def matching(self, pattern: re.Pattern[bytes]) -> set[int]:
+        """Return the places of the values in which a pattern is found."""
+        ends = [match.end() for match in pattern.finditer(self.together)]
+        return {self._places[bisect_left(self._ends, end)] for end in ends}
 
-def _matching(pattern: re.Pattern[bytes], values: list[Any], together: bytes) -> set[int]:
-    """Return the places of the values in which a pattern is found; `together` are all of them."""
-    return _places((match.end() for match in pattern.finditer(together)), values, together)
-
-
-def _places(ends: Iterable[int], values: list[Any], together: bytes) -> set[int]:
-    """Return the places of the values in which something ends; `together` are all of them."""
-    found = set()
-    places: list[int] = []
-    number, looked_to = -1, 0
-    for end in ends:
-        places = places or [place for place, value in enumerate(values) if value is not UNSET]
-        number += together.count(_BEFORE, looked_to, end)
-        looked_to = end
-        found.add(places[number])
-    return found
+    def with_breaks(self) -> Iterator[int]:
+        """Yield the places of the values that hold line breaks."""
+        text = self.together
+        if b"\r" in text:
+            text = text.replace(b"\r", b"\n")
+        # A pattern would take many times as long, where there are few.
+        at = text.find(b"\n")
+        while at >= 0:
+            number = bisect_right(self._ends, at)
+            yield self._places[number]
+            at = text.find(b"\n", self._ends[number])
 
 
 def _is_double(value: Raw) -> bool:

@@ -19,7 +19,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 
 from tap_gainsight_px.catalog.schemas import UNEXPECTED, declared_type, declared_types
 from tap_gainsight_px.records.coercion import is_left_out_if_null
-from tap_gainsight_px.records.conversion import GREATEST_INTEGER, LEAST_INTEGER
+from tap_gainsight_px.records.conversion import GREATEST_INTEGER, LEAST_INTEGER, as_text
 from tap_gainsight_px.records.json_text import parse_json
 from tap_gainsight_px.records.raw_values import RAW, Fix, Mend, check_raw
 from tap_gainsight_px.timestamps import to_iso
@@ -148,7 +148,7 @@ def declared_fields(
         mend = fit and partial(made.mend, fit, (names or {}).get(name, name))
         if name in doubtful and is_text(field) and not inside:
             kind: Any = RAW
-            fixes = [partial(check_raw, kind="string", leaves_out_null=False, mend=mend)]
+            fixes = [partial(check_raw, kind="string", leaves_out_null=False, mend=_make_text)]
         else:
             kind, fixes = _field_type(
                 field,
@@ -166,6 +166,11 @@ def declared_fields(
 
 
 _MakeFix: TypeAlias = "Callable[[str], Fix]"
+
+
+def _make_text(record: Any, attribute: str, raw: Raw) -> None:
+    """Let text of any form stand for a value that is none; it loses nothing by that."""
+    setattr(record, attribute, as_text(parse_json(bytes(raw))))
 
 
 def _field_type(
