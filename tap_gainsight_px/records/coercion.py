@@ -28,7 +28,7 @@ from tap_gainsight_px.records.selection import Deselected
 from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tap_gainsight_px.records.oddities import Oddities
     from tap_gainsight_px.records.selection import FieldPath
@@ -102,27 +102,39 @@ class Coercion:
             unexpected |= lost
         return unexpected
 
-    def fit_field(self, name: str, value: Any) -> dict[str, Any]:
-        """Make the value of one field fit, as `fit` and `finish` do for a whole record.
+    def fit_field(self, name: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+        """Make values of one field fit, as `fit` and `finish` do for whole records.
 
         Args:
             name: A field of the schema; not the replication key.
-            value: Any JSON.
+            values: Any JSON.
 
         Returns:
-            A record of that field alone, with `_unexpected` if something is set apart.
+            For each a record of that field alone, with `_unexpected` if something is set apart.
         """
-        record = {name: value}
-        unexpected: dict[FieldPath, Any] = {}
         is_number = (name,) in self._number_columns
-        # A number in a column of numbers is as declared, and only its digits are in doubt.
-        if not (is_number and type(value) in {int, Decimal}):
+        is_wanted = any(self._wanted({(name,): None}))
+        found: list[dict[str, Any]] = []
+        rounded = 0
+        for value in values:
+            # A number in a column of numbers is as declared, and only its digits are in doubt.
+            if is_number and type(value) in {int, Decimal}:
+                if is_double(value):
+                    found.append({name: value})
+                    continue
+                rounded += 1
+                found.append({name: None, UNEXPECTED: {name: value}} if is_wanted else {name: None})
+                continue
+            record = {name: value}
+            unexpected: dict[FieldPath, Any] = {}
             _coerce_fields(record, {name: self._fields[name]}, (), unexpected)
-        if is_number:
-            _set_digits_apart(record, (name,), unexpected)
-        self._oddities.add(Oddity.MISFIT, self._names(unexpected))
-        self.finish(record, unexpected)
-        return record
+            if is_number:
+                _set_digits_apart(record, (name,), unexpected)
+            self._oddities.add(Oddity.MISFIT, self._names(unexpected))
+            self.finish(record, unexpected)
+            found.append(record)
+        self._oddities.add(Oddity.MISFIT, [name] if is_wanted else [], rounded)
+        return found
 
     def finish(self, record: dict[str, Any], unexpected: Mapping[FieldPath, Any]) -> None:
         """Leave out of a record what is deselected or an object of null, and add `_unexpected`.

@@ -29,22 +29,24 @@ Fix: TypeAlias = "Callable[[list[Any]], set[int]]"
 those that do not fit."""
 
 
-Mend: TypeAlias = "Callable[[Any, str, Raw], None]"
-"""Makes a value fit: given the record, the attribute that holds the value, and the value."""
+Mend: TypeAlias = "Callable[[Sequence[Any], str, Sequence[Raw]], None]"
+"""Makes values fit: given the records, the attribute that holds the values, and the values."""
 
 _BEFORE = b"\0"
 """What stands before each value, where many are looked at together."""
 
 # Where the schema says text, array, object or number, the beginning of a value that is neither
-# that nor null, or a number that may be too large, or in a column too long for a double.
+# that nor null, or a number with an exponent.
 _OTHER_KINDS = {
     "string": re.compile(rb'\0[^"n]'),
     "array": re.compile(rb"\0[^\[n]"),
     "object": re.compile(rb"\0[^{n]"),
-    "number": re.compile(rb"\0[^-0-9n]|[eE]|[^\0]{250}"),
-    "number column": re.compile(rb"\0[^-0-9n]|[eE]|[0-9.]{16}"),
+    "number": re.compile(rb"\0[^-0-9n]|[eE]"),
 }
-_NUMBERS = {"number", "number column"}
+_OTHER_KINDS["number column"] = _OTHER_KINDS["number"]
+# Fewer characters are never too large for a double, or in a column too long.
+_SURELY_DOUBLE = {"number": 250, "number column": 16}
+_PLAIN_NUMBERS = b"\0-0123456789."
 _NULL = re.compile(rb"\0null")
 
 
@@ -60,7 +62,6 @@ def check_raw(attribute: str, *, kind: str, leaves_out_null: bool, mend: Mend | 
         mend: Makes a value of another kind fit; without it, its record does not fit.
     """
     get = attrgetter(attribute)
-    pattern = _OTHER_KINDS.get(kind)
 
     def fix(records: list[Any]) -> set[int]:
         values = list(map(get, records))
@@ -76,13 +77,13 @@ def check_raw(attribute: str, *, kind: str, leaves_out_null: bool, mend: Mend | 
         if not _is_utf8(together):
             alone = [b"" if value is UNSET else bytes(value) for value in values]
             return {place for place, value in enumerate(alone) if not _is_utf8(value)}
-        others = found.matching(pattern) if pattern else set()
-        if kind in _NUMBERS:
-            others = {place for place in others if not _is_double(values[place])}
+        others = found.of_another_kind(kind)
         if mend is None:
-            return others
-        for place in others:
-            mend(records[place], attribute, values[place])
+            is_number = kind in _SURELY_DOUBLE
+            return {at for at in others if not (is_number and _is_double(values[at]))}
+        if others:
+            places = sorted(others)
+            mend([records[at] for at in places], attribute, [values[at] for at in places])
         return set()
 
     return fix
@@ -113,6 +114,22 @@ class _Found:
         if len(self._there) == len(self._values):
             return range(len(self._values))
         return [place for place, value in enumerate(self._values) if value is not UNSET]
+
+    def of_another_kind(self, kind: str) -> set[int]:
+        """Return the places of the values that are of another kind, or may be no double."""
+        pattern = _OTHER_KINDS.get(kind)
+        if pattern is None:
+            return set()
+        if kind not in _SURELY_DOUBLE:
+            return self.matching(pattern)
+        most = _SURELY_DOUBLE[kind]
+        long: set[int] = set()
+        if max(map(len, self._there), default=0) >= most:
+            sized = zip(self._places, map(len, self._there), strict=True)
+            long = {place for place, length in sized if length >= most}
+        # A pattern would take ten times as long, where there is nothing else.
+        is_plain = not self.together.translate(None, _PLAIN_NUMBERS).replace(NULL, b"")
+        return long if is_plain else long | self.matching(pattern)
 
     def matching(self, pattern: re.Pattern[bytes]) -> set[int]:
         """Return the places of the values in which a pattern is found."""

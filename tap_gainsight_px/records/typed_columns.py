@@ -6,7 +6,9 @@ type of which each column is a field, and the values are copied into the record'
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import suppress
+from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -65,18 +67,19 @@ def add_columns(
         (attrgetter(typed.attributes[name]), record.add(column, UnsetType))
         for name, column in columns.by_attribute.items()
     ]
+    apart = attrgetter(typed.apart)
     decode = _decoder(typed.struct, attrgetter(record.attributes[ATTRIBUTES]))
 
     def fix(records: list[Any]) -> set[int]:
         found, owners, unfit = decode(records)
         unfit |= {owners[at] for one in typed.fixes for at in one(found)}
+        with_attributes = [records[owner] for owner in owners]
         for get, column in places:
-            for owner, value in zip(owners, map(get, found), strict=True):
-                if value is not UNSET:
-                    setattr(records[owner], column, value)
-        for owner, values in zip(owners, map(attrgetter(typed.apart), found), strict=True):
+            # A loop of Python takes twice as long.
+            deque(map(setattr, with_attributes, repeat(column), map(get, found)), maxlen=0)
+        for event, values in zip(with_attributes, map(apart, found), strict=True):
             if values is not UNSET:
-                record.set_apart(records[owner], values)
+                record.set_apart(event, values)
         for name, attribute in without_column.items():
             _note(columns, name, map(attrgetter(attribute), found))
         return unfit

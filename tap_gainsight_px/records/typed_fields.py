@@ -8,6 +8,7 @@ all.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
@@ -25,7 +26,7 @@ from tap_gainsight_px.records.raw_values import RAW, Fix, Mend, check_raw
 from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from tap_gainsight_px.records.selection import Deselected
 
@@ -36,8 +37,11 @@ _PYTHON_TYPES: dict[str, Any] = {
     "boolean": bool,
 }
 
-FitField: TypeAlias = "Callable[[str, Any], dict[str, Any]]"
-"""Makes the value of a field fit, by its name. Returns a record of that field alone, with
+# Longer ones are a matter for the one who reads all JSON.
+_DIGITS = re.compile(rb"[1-9][0-9]{0,999}")
+
+FitField: TypeAlias = "Callable[[str, Sequence[Any]], list[dict[str, Any]]]"
+"""Makes values of a field fit, by its name. Returns for each a record of that field alone, with
 `_unexpected` if something is set apart."""
 
 
@@ -93,22 +97,26 @@ class FieldTypes:
         )
         return self
 
-    def mend(self, fit: FitField, name: str, record: Any, at: str, raw: Raw) -> None:
-        """Make a value fit that the type cannot hold.
+    def mend(
+        self, fit: FitField, name: str, records: Sequence[Any], at: str, raws: Sequence[Raw]
+    ) -> None:
+        """Make values fit that the type may not hold; those that fit stay the bytes they were.
 
         Args:
-            fit: Makes a record fit that has one field only, in place.
+            fit: Makes values of the field fit.
             name: What the schema calls the field.
-            record: The typed record.
+            records: The typed records.
             at: The attribute of the field.
-            raw: The value.
+            raws: Its value in each of them.
 
         Raises:
-            ValueError: Nobody can read it.
+            ValueError: Nobody can read one of them.
         """
-        mended = fit(name, parse_json(bytes(raw)))
-        setattr(record, at, mended.get(name, UNSET))
-        self.set_apart(record, mended.get(UNEXPECTED, {}))
+        values = [_read(bytes(raw)) for raw in raws]
+        for record, value, mended in zip(records, values, fit(name, values), strict=True):
+            if mended.get(name) is not value:
+                setattr(record, at, mended.get(name, UNSET))
+                self.set_apart(record, mended.get(UNEXPECTED, {}))
 
     def set_apart(self, record: Any, values: Mapping[str, Any]) -> None:
         """Put more values into what is set apart of a record."""
@@ -148,7 +156,7 @@ def declared_fields(
         mend = fit and partial(made.mend, fit, (names or {}).get(name, name))
         if name in doubtful and is_text(field) and not inside:
             kind: Any = RAW
-            fixes = [partial(check_raw, kind="string", leaves_out_null=False, mend=_make_text)]
+            fixes = [partial(check_raw, kind="string", leaves_out_null=False, mend=_make_texts)]
         else:
             kind, fixes = _field_type(
                 field,
@@ -168,9 +176,15 @@ def declared_fields(
 _MakeFix: TypeAlias = "Callable[[str], Fix]"
 
 
-def _make_text(record: Any, attribute: str, raw: Raw) -> None:
-    """Let text of any form stand for a value that is none; it loses nothing by that."""
-    setattr(record, attribute, as_text(parse_json(bytes(raw))))
+def _make_texts(records: Sequence[Any], attribute: str, raws: Sequence[Raw]) -> None:
+    """Let text of any form stand for values that are none; they lose nothing by that."""
+    for record, raw in zip(records, raws, strict=True):
+        setattr(record, attribute, as_text(parse_json(bytes(raw))))
+
+
+def _read(raw: bytes) -> Any:
+    # Most of them are long integers.
+    return int(raw) if _DIGITS.fullmatch(raw) else parse_json(raw)
 
 
 def _field_type(

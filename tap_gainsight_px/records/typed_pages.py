@@ -190,7 +190,8 @@ class TypedPages:
             }
         if self._event_name is not None:
             names = record_type.values(records, "eventName")
-            unfit |= {place for place, name in enumerate(names) if name != self._event_name}
+            if names.count(self._event_name) < len(names):
+                unfit |= {place for place, name in enumerate(names) if name != self._event_name}
         if self._date is None:
             return [None] * len(records), keys, unfit
         dates = record_type.values(records, self._date)
