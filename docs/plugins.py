@@ -6,6 +6,11 @@
 Meltano passes on no setting that is not declared when it comes from the environment, and makes text
 of one that is declared with the wrong kind. So all are declared, from what each program says of
 itself: the tap by its own code, a loader by its `--about`, kept in `docs/loaders/`.
+
+The tap reads a text as what it has to be, and has a line for one that is not. Of `kind: integer`,
+`boolean`, `array` or `options` Meltano reads it first: an empty variable or a typing error then
+ends in its own traceback, which does not even name the setting, and `enabled` means no. So what is
+no object is declared as text (docs/decisions/0036). Loaders read no text: there the kinds stay.
 """
 
 from __future__ import annotations
@@ -44,14 +49,8 @@ CHOSEN: dict[str, dict[str, Any]] = {
     },
 }
 
-# What Meltano's interface shows for a value.
-_OPTION_LABELS = {
-    "US": "United States",
-    "EU": "Europe",
-    "US2": "United States 2",
-    "pass": "Pass on",
-    "report": "Leave out and report",
-}
+# Kinds of which Meltano understands a text by itself, or fails.
+_READ_BY_MELTANO = {"array", "boolean", "decimal", "integer", "options"}
 # Not every loader marks its secrets.
 _SECRET = re.compile(r"password|passphrase|sqlalchemy_url|token|private_key$")
 # The Singer SDK takes it and does not list it.
@@ -72,7 +71,7 @@ def tap_settings(indent: int) -> str:
     schema["properties"]["batch_config"]["properties"]["batch_size"] = _BATCH_SIZE
     fields = schema["properties"]
     defaults = {name: field["default"] for name, field in fields.items() if "default" in field}
-    return _lines(fields, defaults, indent)
+    return _lines(fields, defaults, indent, reads_text=True)
 
 
 def loader_settings(loader: str, indent: int) -> str:
@@ -98,8 +97,8 @@ def definition(plugin: str) -> str:
 def hub_definition() -> str:
     """Return the tap as the Meltano Hub lists an extractor.
 
-    Addresses that only a published repository has (`repo`, `logo_url`) are put in by whoever
-    proposes it to the Hub.
+    What only a published repository has is put in by whoever proposes it to the Hub: `variant`,
+    which the Hub requires and which is the name of the repository's owner, `repo` and `logo_url`.
     """
     known = _released(TAP)
     head = {
@@ -128,10 +127,12 @@ def _dumped(content: Mapping[str, Any]) -> str:
     return text.strip()
 
 
-def _lines(fields: Mapping[str, Any], values: Mapping[str, Any], indent: int) -> str:
+def _lines(
+    fields: Mapping[str, Any], values: Mapping[str, Any], indent: int, *, reads_text: bool = False
+) -> str:
     lines: list[str] = []
     for name, field in fields.items():
-        lines += _setting(name, field, values.get(name))
+        lines += _setting(name, field, values.get(name), reads_text=reads_text)
         # The keys of `stream_maps` are names of streams. Of a part that is not set Meltano makes a
         # null, which hides the default: so that is given.
         parts = _parts(name, field) if name != "stream_maps" else ()
@@ -153,7 +154,9 @@ def _parts(path: str, field: Mapping[str, Any]) -> Iterator[tuple[str, dict[str,
             yield f"{path}.{name}", part
 
 
-def _setting(name: str, field: Mapping[str, Any], value: Any) -> Iterator[str]:
+def _setting(
+    name: str, field: Mapping[str, Any], value: Any, *, reads_text: bool = False
+) -> Iterator[str]:
     default = field.get("default")
     description = field.get("description", "")
     if value is None and default is not None:
@@ -161,13 +164,15 @@ def _setting(name: str, field: Mapping[str, Any], value: Any) -> Iterator[str]:
     title = name.rpartition(".")[2].replace("_", " ").capitalize()
     yield f"- name: {name}"
     yield f"  label: {_yaml(field.get('title', title))}"
-    yield f"  kind: {_kind(name, field)}"
+    kind = _kind(name, field)
+    kind = "string" if reads_text and kind in _READ_BY_MELTANO else kind
+    yield f"  kind: {kind}"
     if value is not None:
         yield f"  value: {_yaml(value)}"
-    if "enum" in field:
+    if kind == "options":
         yield "  options:"
-    for option in field.get("enum", []):
-        yield f"  - {{label: {_yaml(_OPTION_LABELS.get(option, option))}, value: {_yaml(option)}}}"
+        for option in field["enum"]:
+            yield f"  - {{label: {_yaml(option)}, value: {_yaml(option)}}}"
     if field.get("secret") or _SECRET.search(name):
         yield "  sensitive: true"
     yield f"  description: {_yaml(description)}"

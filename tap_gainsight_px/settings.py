@@ -80,9 +80,9 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType(allowed_values=["oldest_first", "newest_first"]),
         default="oldest_first",
         title="First sync",
-        description="Where a first sync of events begins: with the oldest, or with the latest "
-        "days of all streams, which every run then keeps up to date while older ones are filled "
-        "in, newest first.",
+        description="Where a first sync of events begins: with the oldest (oldest_first), or with "
+        "the latest days of all streams (newest_first), which every run then keeps up to date "
+        "while older ones are filled in.",
     ),
     th.Property(
         "page_size",
@@ -185,8 +185,9 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType(allowed_values=["pass", "report"]),
         default="pass",
         title="Unknown fields",
-        description="Fields that the schema does not know: pass them on (in _unexpected as well, "
-        "where loaders with columns find them), or leave them out and report each once by name.",
+        description="Fields that the schema does not know: pass them on (pass; in _unexpected as "
+        "well, where loaders with columns find them), or leave them out and report each once by "
+        "name (report).",
     ),
     th.Property(
         "accept_missing_records",

@@ -16,6 +16,9 @@ import yaml
 from psycopg import sql
 
 from demo import services
+from tap_gainsight_px.given.values import understand
+from tap_gainsight_px.settings import SETTINGS_SCHEMA
+from tap_gainsight_px.tap import TapGainsightPx
 from tests.e2e.conftest import PROJECT
 from tests.e2e.loader import read_tables
 from tests.tap.worlds import iso
@@ -62,7 +65,15 @@ class Project:
 
     def meltano(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
         """Run Meltano to its end, which has to be a good one, and return what it printed."""
-        done = subprocess.run(
+        done = self.try_meltano(*arguments, env=env)
+        assert done.returncode == 0, done.stderr[-4000:]
+        return done.stdout
+
+    def try_meltano(
+        self, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Meltano to its end, whatever that is."""
+        return subprocess.run(
             [PROJECT / ".build/meltano/bin/meltano", *arguments],
             capture_output=True,
             check=False,
@@ -70,8 +81,6 @@ class Project:
             encoding="utf-8",
             env={**self.env, **(env or {})},
         )
-        assert done.returncode == 0, done.stderr[-4000:]
-        return done.stdout
 
     def config(self, plugin: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return the configuration that a plugin would get."""
@@ -130,6 +139,41 @@ def test_every_setting_comes_from_the_environment_as_what_it_is(
         env[_variable(plugin, whole)] = str(text)
         expected[whole] = copy.deepcopy(value)
     assert project.config(plugin, env) == expected
+
+
+def test_an_empty_variable_is_a_setting_of_the_tap_that_is_not_set(project: Project) -> None:
+    """As Docker Compose and CI leave them; Meltano itself would end in a traceback."""
+    names = [
+        one["name"]
+        for one in project.plugin("tap-gainsight-px")["settings"]
+        if one["kind"] != "object" and "." not in one["name"] and one["name"] != "api_key"
+    ]
+    empty = {_variable("tap-gainsight-px", name): "" for name in names}
+    config = project.config("tap-gainsight-px", empty)
+    assert {config[name] for name in names} == {""}
+    schema = copy.deepcopy(SETTINGS_SCHEMA)
+    TapGainsightPx.append_builtin_config(schema)
+    assert understand(config, schema).keys().isdisjoint(names)
+
+
+def test_a_wrong_value_is_told_by_the_tap_in_one_line_for_each(
+    project: Project, wheel_bin: Path
+) -> None:
+    """They name the setting, and come before what Meltano says of the failure."""
+    definition = project.definition
+    tap = next(iter(definition["plugins"]["extractors"]))
+    tap["executable"] = str(wheel_bin / tap["executable"])
+    (project.folder / "meltano.yml").write_text(yaml.safe_dump(definition), encoding="utf-8")
+    wrong = {"PAGE_SIZE": "many", "REGION": "Mars", "SKIP_FORBIDDEN_STREAMS": "perhaps"}
+    env = {f"TAP_GAINSIGHT_PX_{name}": value for name, value in wrong.items()}
+    done = project.try_meltano("invoke", "--no-install", tap["name"], env=env)
+    assert done.returncode == 1
+    errors = [line for line in done.stderr.splitlines() if "[error" in line]
+    assert [line.partition("tap-gainsight-px ")[2] for line in errors[:3]] == [
+        "page_size must be a whole number, not 'many'",
+        "region must be one of US, EU, US2, not 'Mars'",
+        "skip_forbidden_streams must be true or false, not 'perhaps'",
+    ]
 
 
 def test_parts_of_an_object_come_from_the_environment_too(project: Project) -> None:
@@ -212,7 +256,7 @@ def test_a_project_takes_the_definitions_of_this_repository(
     assert empty.plugin("target-postgres")["env"] == {"PGTZ": "UTC"}
     told = {"TAP_GAINSIGHT_PX_API_KEY": "key", "TAP_GAINSIGHT_PX_PAGE_SIZE": "17"}
     config = empty.config("tap-gainsight-px", told)
-    assert (config["api_key"], config["page_size"], config["region"]) == ("key", 17, "US")
+    assert (config["api_key"], config["page_size"], config["region"]) == ("key", "17", "US")
 
 
 JOB = "prod:tap-gainsight-px-to-target-postgres"
