@@ -31,6 +31,8 @@ _EARLIER_PREFIX = "TAP_GAINSIGHTPX_"
 _EARLIER = ("api_key", "api_url", "end_date", "page_size", "start_date")
 # What the SDK reads itself, also without the name of the tap before it.
 _LOG_LEVEL = "LOGLEVEL"
+# Meltano sets it for all that it starts.
+_EXTRACTOR = "MELTANO_EXTRACTOR_NAME"
 
 
 def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -140,16 +142,28 @@ def by_variable(lines: Iterable[str], names: Collection[str], prefix: str) -> li
 
 def unknown_variables(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
     """Yield a line for each variable that looks like a setting of the tap's and is none."""
-    known = {f"{prefix}{name.upper()}" for name in [*schema["properties"], *_parts(schema)]}
+    names = tuple(name.upper() for name in [*schema["properties"], *_parts(schema)])
+    known = {f"{prefix}{name}" for name in names}
     for variable in sorted(os.environ):
         name = variable.removeprefix(prefix)
         # Meltano puts what it adds to a plugin behind two underscores.
         is_of_others = name in {variable, _LOG_LEVEL} or name.startswith("_")
-        if is_of_others or variable in known:
+        if is_of_others or variable in known or _is_of_an_heir(name, names):
             continue
         close = get_close_matches(variable, known, n=1)
         meant = f"; did you mean {close[0]}?" if close else ""
         yield f"The variable {variable} is no setting of the tap{meant}"
+
+
+def _is_of_an_heir(name: str, names: tuple[str, ...]) -> bool:
+    """Whether a variable is for an extractor that inherits from the tap: `…_EVENTS_PAGE_SIZE`.
+
+    Meltano gives each of these its values under its own name and under that of the tap, and passes
+    on what the user has set for the others.
+    """
+    return _EXTRACTOR in os.environ and (
+        "__" in name or name.endswith(tuple(f"_{one}" for one in names))
+    )
 
 
 def check_log_level(prefix: str) -> None:

@@ -165,6 +165,19 @@ def test_a_variable_that_is_no_setting_is_named(monkeypatch: pytest.MonkeyPatch)
     ]
 
 
+def test_a_variable_of_an_extractor_that_inherits_is_known_where_meltano_runs_the_tap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without Meltano nobody inherits: the same names are mistakes."""
+    for name in ("EVENTS_PAGE_SIZE", "EVENTS_BATCH_CONFIG_STORAGE_ROOT", "EVENTS__SELECT"):
+        monkeypatch.setenv(f"TAP_TEST_{name}", "x")
+    assert len(list(unknown_variables(SCHEMA, "TAP_TEST_"))) == 3
+    monkeypatch.setenv("TAP_TEST_PAGESIZE", "x")
+    monkeypatch.setenv("MELTANO_EXTRACTOR_NAME", "tap-test-events")
+    (line,) = unknown_variables(SCHEMA, "TAP_TEST_")
+    assert "TAP_TEST_PAGESIZE" in line
+
+
 @pytest.mark.parametrize("name", ["LOGLEVEL", "TAP_TEST_LOGLEVEL"])
 def test_a_log_level_that_does_not_exist_is_one_line(
     monkeypatch: pytest.MonkeyPatch, name: str
