@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import signal
 import sys
 
 _M_ARENA_MAX = -8
@@ -19,6 +20,10 @@ def main() -> None:
     except KeyboardInterrupt:
         # So early that the tap was not yet there to end in good order.
         sys.exit(130)
+    finally:
+        # The exit code is decided. While Python shuts down, an interrupt (a runner's second, to the
+        # whole group) would make another one of it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _share_memory() -> None:

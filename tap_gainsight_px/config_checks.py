@@ -56,17 +56,20 @@ def find_errors(
         One line for each setting that is wrong. No line holds the value of a secret.
     """
     errors = _Validator(_without_maps(schema)).iter_errors(config)
-    lines = [_line(error) for error in errors if error.validator != "required"]
+    misfits = [error for error in errors if error.validator != "required"]
+    lines = [_line(error) for error in misfits]
     missing = [name for name in schema["required"] if name not in config]
     lines += [
         f"{name} is missing{_HINTS.get(name, '')}"
         for name in missing
         if key_required or name != "api_key"
     ]
-    if not lines:
-        # Each setting is of its type, so that its value can be looked at.
-        for check in _CHECKS:
+    # Only of a setting that is of its type can the value be looked at.
+    wrong = {str(error.absolute_path[0]) for error in misfits}
+    for names, check in _CHECKS.items():
+        if wrong.isdisjoint(names):
             lines += check(config)
+    if wrong.isdisjoint({"start_date", "end_date"}):
         lines += _range_errors(config, now)
     return sorted(set(lines))
 
@@ -212,14 +215,15 @@ def _batch_file_errors(setting: Mapping[str, Any]) -> Iterator[str]:
         yield f"{line}pip install 'tap-gainsight-px[parquet]'"
 
 
-_CHECKS = (
-    _key_errors,
-    _url_errors,
-    _header_errors,
-    _event_errors,
-    _flattening_errors,
-    _batch_errors,
-)
+_CHECKS = {
+    ("api_key",): _key_errors,
+    ("api_url",): _url_errors,
+    ("user_agent",): _header_errors,
+    ("custom_event_streams",): _event_errors,
+    ("flattening_enabled", "flattening_max_depth", "flattening_max_key_length"): _flattening_errors,
+    ("batch_config",): _batch_errors,
+}
+"""For the settings that each looks at."""
 
 
 def find_warnings(

@@ -18,6 +18,7 @@
     ├── ShortfallError            all was read, but records that PX announced never arrived
     ├── StreamsError              several of the above, each with a line of its own
     ├── OutputError               standard output cannot be written
+    ├── BatchFileError            a BATCH file cannot be written
     ├── NoWorkersError            the machine allows no thread to read with
     └── StoppedError              the run was asked to end: a signal, or a limit of its own
 
@@ -34,6 +35,9 @@ from tap_gainsight_px.redaction import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_ALIKE = 4
+"""From so many streams on that are refused alike, one line is for all of them."""
 
 
 class TapError(Exception):
@@ -121,6 +125,7 @@ class RequestError(TapError):
         self.ends_run = met_by_all if self.concerns_all is None else self.concerns_all
         self.path = path
         self.status = status
+        self.advice = one_line(advice)
         self.api_message = one_line(api_message)
 
 
@@ -228,12 +233,47 @@ class StreamsError(TapError):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """One line for the user for each error."""
-        return tuple(line for error in self.errors for line in error.lines)
+        """One line for the user for each error; but many streams refused alike have one line.
+
+        A key without the permission to read would else have thirty, all with the same advice.
+        """
+        alike: dict[object, list[TapError]] = {}
+        for error in self.errors:
+            alike.setdefault(_cause(error), []).append(error)
+        return tuple(
+            line
+            for group in alike.values()
+            for line in (
+                (_line_for_all(group),)
+                if len(group) >= _ALIKE
+                else (line for error in group for line in error.lines)
+            )
+        )
+
+
+def _cause(error: TapError) -> object:
+    """Return what errors with one cause have in common."""
+    if isinstance(error, RefusedError) and error.subject:
+        return error.status, error.advice
+    return id(error)
+
+
+def _line_for_all(group: Sequence[TapError]) -> str:
+    first, *others = dict.fromkeys(error.subject.partition(" ")[0] for error in group)
+    return (
+        f"{1 + len(others)} streams were refused alike, of them {first}: {group[0].message}. "
+        f"The others: {', '.join(others)}"
+    )
 
 
 class OutputError(TapError):
     """Standard output cannot be written: the target has gone, or a disk is full."""
+
+    ends_run = True
+
+
+class BatchFileError(TapError):
+    """A BATCH file cannot be written: there is no such folder, or a disk is full."""
 
     ends_run = True
 

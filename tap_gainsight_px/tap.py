@@ -336,10 +336,19 @@ class TapGainsightPx(Tap):
                 ", ".join(run.forbidden),
             )
         errors = list(run.failures)
+        if run.forbidden and self._selected() <= set(run.forbidden):
+            message = (
+                "the key may read none of the selected streams: give it the Read permission in PX "
+                "(Administration → REST API). skip_forbidden_streams is for some, not for all"
+            )
+            errors.append(TapError(message))
         if run.shortfalls:
             errors.append(ShortfallError(run.shortfalls))
         if errors:
             raise errors[0] if len(errors) == 1 else StreamsError(errors)
+
+    def _selected(self) -> set[str]:
+        return {one.name for one in self.streams.values() if one.selected}
 
     @classmethod
     def cb_config(

@@ -10,6 +10,7 @@ an incremental stream; with one where there is none, deletions would be lost.
 from __future__ import annotations
 
 from collections import Counter
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.singerlib.catalog import MetadataMapping
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.given.catalog_metadata import Fields
+
+_NAMED = 3
+"""So many streams are named in a line."""
 
 
 def read_catalog(content: Any, specs: Mapping[str, StreamSpec]) -> dict[str, Any]:
@@ -64,6 +68,8 @@ def read_catalog(content: Any, specs: Mapping[str, StreamSpec]) -> dict[str, Any
         raise SettingsError(*lines)
     # What is not selected is not read, so that it cannot be wrong either.
     known = [one for name, one in entries.items() if name in specs]
+    if entries and not known:
+        raise SettingsError(_unknown(list(entries), specs))
     selected = [one for one in known if _is_selected(one)]
     for entry in selected:
         lines += wrong_ways_to_read(entry, specs[entry["tap_stream_id"]])
@@ -73,6 +79,17 @@ def read_catalog(content: Any, specs: Mapping[str, StreamSpec]) -> dict[str, Any
     for entry in known:
         entry.update(way_to_read(entry, specs[entry["tap_stream_id"]]))
     return {"streams": list(entries.values())}
+
+
+def _unknown(names: Sequence[str], specs: Mapping[str, StreamSpec]) -> str:
+    """Return the line for a catalog of which nothing could be read."""
+    close = [found[0] for one in names if (found := get_close_matches(one, specs, n=1))]
+    meant = f" (did you mean {', '.join(close[:_NAMED])}?)" if close else ""
+    listed = ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
+    return (
+        f"the catalog names none of the tap's streams, but {listed}{meant}. "
+        "Make one by --discover (a table of a custom event needs custom_event_streams)"
+    )
 
 
 def _is_marked(entry: Mapping[str, Any]) -> bool:

@@ -24,7 +24,7 @@ from uuid import uuid4
 
 from singer_sdk.singerlib.json import serialize_json
 
-from tap_gainsight_px.errors import TapError
+from tap_gainsight_px.errors import BatchFileError
 from tap_gainsight_px.output.parquet_columns import ParquetColumns
 from tap_gainsight_px.timestamps import to_iso
 
@@ -115,11 +115,11 @@ class BatchFiles:
                 url = self._storage.get_url(file_name)
             except OSError as error:
                 message = (
-                    f"{self._stream}: no BATCH file can be written to batch_config.storage.root "
-                    f"{self._storage.root} ({error}). Make room, or choose another place; then run "
-                    "again with the last STATE"
+                    "no BATCH file can be written to batch_config.storage.root "
+                    f"{self._storage.root} ({error.strerror or error}). Make room, or choose "
+                    "another place; then run again with the last STATE"
                 )
-                raise TapError(message) from error
+                raise BatchFileError(message) from error
             yield url
 
     def _loaded(self) -> dict[str, Any]:

@@ -47,13 +47,15 @@ def checked_state(state: Any) -> dict[str, Any]:
     """Return a STATE that has the shape of Singer bookmarks.
 
     Args:
-        state: The value of a STATE message, or the whole message.
+        state: The value of a STATE message, the whole message, or what `meltano state get` prints.
 
     Raises:
         StateError: It has another shape, with the place that is wrong.
     """
     if isinstance(state, dict) and state.get("type") == "STATE":
         state = state.get("value")
+    elif isinstance(state, dict) and state.keys() == {"singer_state"}:
+        state = state["singer_state"]
     if not isinstance(state, dict):
         message = f"STATE must be an object, not {_kind(state)}; {_START_OVER}"
         raise StateError(message)

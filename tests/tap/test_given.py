@@ -100,6 +100,7 @@ def test_the_environment_is_understood_or_refused_by_the_name_of_the_variable(
     lines = [line.split("| ")[-1] for line in output.log.splitlines() if "| ERROR" in line]
     assert output.exit_code == 1
     assert lines == [
+        "flattening_max_depth is missing: flattening_enabled needs it",
         "TAP_GAINSIGHT_PX_PAGE_SIZE must be at least 1, not 0",
         "TAP_GAINSIGHT_PX_REGION must be one of US, EU, US2, not 'mars'",
     ]

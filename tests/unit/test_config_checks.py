@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 
 from tap_gainsight_px.config_checks import find_errors, find_warnings
 from tap_gainsight_px.settings import SETTINGS_SCHEMA
+from tap_gainsight_px.tap import TapGainsightPx
 from tap_gainsight_px.timestamps import parse
 
 STREAMS = {"users": True, "accounts": False, "custom_events": False}
@@ -43,6 +45,24 @@ def test_settings_that_are_wrong_in_their_value_are_told_together_too() -> None:
         "batch_config.encoding.format",
         "batch_config.storage.root",
     }
+
+
+def test_a_setting_of_a_wrong_type_keeps_no_other_from_being_looked_at() -> None:
+    """But what is told of two settings together needs both."""
+    wrong: dict[str, Any] = {
+        "api_key": "k",
+        "page_size": "many",
+        "start_date": "soon",
+        "api_url": "ftp://px.test",
+        "flattening_enabled": True,
+        "flattening_max_depth": "deep",
+    }
+    schema = copy.deepcopy(SETTINGS_SCHEMA)
+    TapGainsightPx.append_builtin_config(schema)
+    lines = find_errors(wrong, schema, key_required=True, now=NOW)
+    names = {"api_url", "flattening_max_depth", "page_size", "start_date"}
+    assert {line.split()[0].rstrip(":") for line in lines} == names
+    assert len(lines) == len(names)
 
 
 def test_a_missing_key_is_an_error_only_where_it_is_needed() -> None:

@@ -9,6 +9,7 @@ from tap_gainsight_px.errors import (
     RequestError,
     SettingsError,
     StoppedError,
+    StreamsError,
     TapError,
 )
 
@@ -47,6 +48,34 @@ def test_wrong_settings_are_kept_line_by_line() -> None:
     error = SettingsError("a is wrong", "b is wrong")
     assert error.lines == ("a is wrong", "b is wrong")
     assert str(error) == "a is wrong; b is wrong"
+
+
+def refused(stream: str, status: int, advice: str) -> RefusedError:
+    """Return what a stream is refused with."""
+    error = RefusedError("", path=f"/v1/{stream}", status=status, api_message="No", advice=advice)
+    error.during(f"{stream} [a, b)")
+    return error
+
+
+def test_many_streams_that_are_refused_alike_have_one_line() -> None:
+    """A key without a permission would else have thirty, and hide what else went wrong."""
+    alike = [refused(name, 403, "Ask for it") for name in ("one", "two", "three", "four")]
+    other = TapError("something else")
+    error = StreamsError([alike[0], other, *alike[1:], refused("five", 404, "Look")])
+    assert error.lines == (
+        (
+            "4 streams were refused alike, of them one: GET /v1/one: HTTP 403 (No). Ask for it. "
+            "The others: two, three, four"
+        ),
+        "something else",
+        "five [a, b): GET /v1/five: HTTP 404 (No). Look",
+    )
+
+
+def test_a_few_streams_that_are_refused_alike_have_a_line_each() -> None:
+    """Path and time range may tell something."""
+    errors = [refused(name, 403, "Ask for it") for name in ("one", "two", "three")]
+    assert StreamsError(errors).lines == tuple(str(error) for error in errors)
 
 
 def test_the_exit_code_tells_a_signal_from_a_failure() -> None:

@@ -76,8 +76,16 @@ def test_an_entry_may_be_there_twice_only_as_the_same() -> None:
 
 def test_entries_of_unknown_streams_keep_their_names_for_the_warning() -> None:
     """Whatever else they hold: it concerns nobody."""
-    read = read_catalog({"streams": [{"tap_stream_id": "gone", "schema": 7}]}, SPECS)
-    assert [one["tap_stream_id"] for one in read["streams"]] == ["gone"]
+    given = [{"tap_stream_id": "gone", "schema": 7}, {"tap_stream_id": "users"}]
+    read = read_catalog({"streams": given}, SPECS)
+    assert [one["tap_stream_id"] for one in read["streams"]] == ["gone", "users"]
+
+
+def test_a_catalog_of_unknown_streams_alone_is_refused() -> None:
+    """It reads nothing, and a run that reads nothing for a typing error must not look well."""
+    assert error({"tap_stream_id": "usrs"}, {"tap_stream_id": "x"}).startswith(
+        "the catalog names none of the tap's streams, but usrs, x (did you mean users?). Make one"
+    )
 
 
 @pytest.mark.parametrize(

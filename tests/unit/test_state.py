@@ -147,6 +147,12 @@ def test_what_the_tap_does_not_know_is_left_alone(state: dict[str, Any]) -> None
     assert checked_state(state) is state
 
 
+def test_what_meltano_keeps_is_understood() -> None:
+    """`meltano state get` prints it so."""
+    state: dict[str, Any] = {"bookmarks": {"users": {}}}
+    assert checked_state({"singer_state": state}) == state
+
+
 def test_a_whole_state_message_is_understood() -> None:
     """Taps write messages; which part of one belongs into the file is easily mistaken."""
     state = {"bookmarks": {"users": {"replication_key_value": NOON}}}
