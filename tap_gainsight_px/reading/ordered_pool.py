@@ -212,15 +212,19 @@ class OrderedPool(Generic[T]):
 
     def _work(self) -> None:
         while (slot := self._next_slot()) is not None:
-            try:
-                outcome = slot.job()
-                if isinstance(outcome, More):
-                    slot.outcome = _Source[T]((*slot.key, 0), iter(outcome.jobs))
-                else:
-                    slot.outcome, slot.weight = outcome, self._weigh(outcome)
-            except BaseException as error:  # noqa: BLE001 - raised again to the consumer
-                slot.outcome, slot.error = None, error
+            self._do(slot)
             self._finish(slot)
+
+    def _do(self, slot: _Slot[T]) -> None:
+        """Run a job. Nothing may be left of its result in the thread: it would stay in memory."""
+        try:
+            outcome = slot.job()
+            if isinstance(outcome, More):
+                slot.outcome = _Source[T]((*slot.key, 0), iter(outcome.jobs))
+            else:
+                slot.outcome, slot.weight = outcome, self._weigh(outcome)
+        except BaseException as error:  # noqa: BLE001 - raised again to the consumer
+            slot.outcome, slot.error = None, error
 
     def _next_slot(self) -> _Slot[T] | None:
         with self._changed:

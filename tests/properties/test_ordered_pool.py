@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -266,6 +267,27 @@ def test_the_awaited_job_begins_even_when_enough_is_held() -> None:
     try:
         assert list(pool.queue([split_late, later])) == [1, 2, 3]
     finally:
+        pool.close()
+
+
+def test_a_worker_keeps_nothing_of_a_result_that_has_been_taken() -> None:
+    """While it does its next job, a window that has been written out takes no memory."""
+    began, may_end = threading.Event(), threading.Event()
+
+    def next_job() -> set[int]:
+        began.set()
+        may_end.wait(10)
+        return set()
+
+    pool = OrderedPool[set[int]](1, capacity=100, weigh=len, check=lambda: None)
+    try:
+        results = pool.queue([lambda: {1}, lambda: {2}])
+        pool.queue([next_job])
+        taken = [weakref.ref(one) for one in results]
+        assert began.wait(10)
+        assert [one() for one in taken] == [None, None]
+    finally:
+        may_end.set()
         pool.close()
 
 
