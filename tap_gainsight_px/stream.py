@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import Stream
@@ -20,7 +21,7 @@ from tap_gainsight_px.output.batch_files import BatchFiles
 from tap_gainsight_px.output.full_readings import FullReadings
 from tap_gainsight_px.output.message_writer import PageWriter
 from tap_gainsight_px.output.state import StreamState
-from tap_gainsight_px.reading.planner import Run, for_a_sample, plan_jobs
+from tap_gainsight_px.reading.planner import Aside, Run, for_a_sample, plan_jobs
 from tap_gainsight_px.reading.progress import StreamProgress
 from tap_gainsight_px.reading.tallied import tallied
 from tap_gainsight_px.records.decoder import PageDecoder
@@ -290,12 +291,7 @@ class PxStream(Stream):
 
     def _start(self, run: Run) -> StreamProgress:
         """Let the workers begin to read this stream from where it stands."""
-        state = StreamState(
-            self.name,
-            self.stream_state,
-            replication_key=self.spec.replication_key if self._is_incremental else None,
-            clock=run.clock,
-        )
+        state = self._standing(run, self.stream_state)
         deselected = Deselected.from_mask(self.mask)
         if self._columns is not None:
             self._columns.hide(deselected.paths)
@@ -323,6 +319,22 @@ class PxStream(Stream):
         # Also the types, before the first record: a table keeps those that it was made with.
         self._save(state)
         return self._progress(run, state, plan.jobs, full_readings=full_readings)
+
+    def _standing(self, run: Run, entry: dict[str, Any]) -> StreamState:
+        """Return where the stream stands, by its part of STATE."""
+        key = self.spec.replication_key if self._is_incremental else None
+        return StreamState(self.name, entry, replication_key=key, clock=run.clock)
+
+    def plan_aside(self, run: Run) -> Aside:
+        """Plan a sync in another run, without a trace in STATE."""
+        state = self._standing(run, deepcopy(self.stream_state))
+        full_readings = self._versions(run, state)
+        is_full_reading = full_readings is not None and full_readings.is_due
+        # Whose ids nobody has asked for yet cannot be told apart: all of them count.
+        state.forget_position()
+        bookmark, decode = state.bookmark, PageDecoder(self.spec, {})
+        plan = plan_jobs(self.spec, run, decode, state, is_full_reading=is_full_reading)
+        return Aside(plan, state, bookmark, is_full_reading=is_full_reading)
 
     def _progress(
         self,

@@ -31,6 +31,7 @@ from tap_gainsight_px.given.values import understand
 from tap_gainsight_px.output.announced import read_announced
 from tap_gainsight_px.output.message_writer import PageWriter, write_output
 from tap_gainsight_px.output.state import checked_state, read_bookmark
+from tap_gainsight_px.plan.command import plan_option, write_plan
 from tap_gainsight_px.reading.planner import Run, shared_paths, slice_pool
 from tap_gainsight_px.redaction import hide, hide_address
 from tap_gainsight_px.run_clock import RunClock
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.check.report import Report
+    from tap_gainsight_px.plan.report import PlanReport
 
 
 class TapGainsightPx(Tap):
@@ -287,6 +289,18 @@ class TapGainsightPx(Tap):
             clock=self._clock,
         )
 
+    def plan(self) -> PlanReport:
+        """Return what a sync would read, found out with a few requests a stream."""
+        # A sync has no use for it, and importing it takes time.
+        from tap_gainsight_px.plan.runner import run_plan  # noqa: PLC0415
+
+        return run_plan(
+            self._run,
+            [one for one in self.streams.values() if isinstance(one, PxStream)],
+            region="custom" if self._config.get("api_url") else self._config["region"],
+            requests_sent=lambda: self._transport.requests_sent,
+        )
+
     # Final in the SDK, but there is no other place that every error passes on its way out.
     def sync_all(self) -> None:  # type: ignore[misc]
         """Read the selected streams and write their messages.
@@ -362,13 +376,13 @@ class TapGainsightPx(Tap):
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
-        """Return the command line: that of the SDK, and `--check`."""
+        """Return the command line: that of the SDK, with `--check` and `--plan`."""
         command = super().get_singer_command()
         for option in command.params:
             if option.name in {"catalog", "state"}:
                 # The SDK would open them itself, as text in the encoding of this host.
                 option.type = click.STRING
-        command.params.append(check_option())
+        command.params += [check_option(), plan_option()]
         return command
 
     @classmethod
@@ -377,6 +391,7 @@ class TapGainsightPx(Tap):
         *,
         about: bool = False,
         check: bool = False,
+        plan: bool = False,
         about_format: str | None = None,
         config: Any = None,
         state: str | None = None,
@@ -396,6 +411,16 @@ class TapGainsightPx(Tap):
             ).check()
             write_report(report, about_format)
             sys.exit(report.exit_code)
+        if plan:
+            planned = cls(
+                config=config.config if config else {},
+                state=read_json_object(state, "the state") if state is not None else None,
+                catalog=catalog,
+                parse_env_config=bool(config and config.parse_env),
+                setup_mapper=False,
+            ).plan()
+            write_plan(planned, about_format)
+            sys.exit(planned.exit_code)
         tap = cls(
             config=config.config if config else {},
             state=read_json_object(state, "the state") if state is not None else None,

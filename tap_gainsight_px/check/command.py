@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tap_gainsight_px.output.message_writer import write_output
-from tap_gainsight_px.redaction import clean
+from tap_gainsight_px.output.message_writer import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,6 +45,4 @@ def write_report(report: Report, style: str | None) -> None:
     Raises:
         OutputError: It cannot be written.
     """
-    text = report.as_json() if style == "json" else report.as_text()
-    # Nothing in it should hold the key; that is made sure of once more.
-    write_output(f"{clean(text, lines=True)}\n".encode())
+    write_text(report.as_json() if style == "json" else report.as_text())

@@ -9,6 +9,7 @@ from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
 from singer_sdk.singerlib.json import serialize_json
 
 from tap_gainsight_px.errors import OutputError
+from tap_gainsight_px.redaction import clean
 
 _MOST_HELD_BYTES = 256 * 1024
 
@@ -55,6 +56,15 @@ class PageWriter(GenericSingerWriter[bytes, Message]):
         self._held.clear()
         self._size = 0
         write_output(held)
+
+
+def write_text(text: str) -> None:
+    """Write a text that is no Singer message to standard output, without any secret in it.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    write_output(f"{clean(text, lines=True)}\n".encode())
 
 
 def write_output(lines: bytes) -> None:

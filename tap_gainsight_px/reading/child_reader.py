@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tap_gainsight_px.catalog.spec import Parent
-    from tap_gainsight_px.reading.parent_ids import ParentIds
+    from tap_gainsight_px.reading.parent_ids import Parents
     from tap_gainsight_px.reading.window_reader import WindowReader
     from tap_gainsight_px.reading.windows import Window
 
@@ -31,7 +31,7 @@ _GONE = frozenset({404, 410})
 class ChildReader:
     """Asks about each parent in turn, in the order of their ids."""
 
-    def __init__(self, reader: WindowReader, parents: ParentIds, parent: Parent) -> None:
+    def __init__(self, reader: WindowReader, parents: Parents, parent: Parent) -> None:
         """Prepare for one stream.
 
         Args:

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 # All the time that a filter can name. What lies before the product's own time is odd, and read as
 # one window.
-_ALL_TIME = Window(parse("0001-01-02"), parse("9999-12-31"))
+ALL_TIME = Window(parse("0001-01-02"), parse("9999-12-31"))
 _BEFORE_PX = parse("2013-01-01")
 _SAMPLE_SIZE = 25
 
@@ -226,10 +226,10 @@ class EntityReader:
         windows = [Window(start, end)] if start is not None and start < end else []
         if start is None:
             edge = min(_BEFORE_PX, end - SECOND)
-            windows = [Window(_ALL_TIME.start, edge), Window(edge, end)]
+            windows = [Window(ALL_TIME.start, edge), Window(edge, end)]
         if ends_now:
             # Dates ahead of the clock. What changes during this run is left to the next one.
-            windows.append(Window(end + DAY, _ALL_TIME.end))
+            windows.append(Window(end + DAY, ALL_TIME.end))
         return [self._reader.job(window, time_format) for window in windows]
 
     def _has_undated(self, time_format: TimeFormat, sample: Page) -> bool:
@@ -241,7 +241,7 @@ class EntityReader:
         first = min(date for date, _, _ in filter(_is_known, sample.rows) if date is not None)
         edge = floor_second(first) + SECOND
         dated = 0
-        for window in (Window(_ALL_TIME.start, edge), Window(edge, _ALL_TIME.end)):
+        for window in (Window(ALL_TIME.start, edge), Window(edge, ALL_TIME.end)):
             params = {
                 **range_params(self._filter, window, time_format),
                 **self._first_page(self._sample_size),
@@ -265,7 +265,7 @@ def _is_known(row: Row) -> bool:
 
 def _is_out_of_reach(row: Row) -> bool:
     """Whether a record has no date that a filter can name."""
-    return row[0] is None or not _ALL_TIME.start < row[0] < _ALL_TIME.end
+    return row[0] is None or not ALL_TIME.start < row[0] < ALL_TIME.end
 
 
 def _lie_in(page: Page, window: Window) -> bool:

@@ -56,6 +56,19 @@ class More(Generic[T]):
     jobs: Iterable[Callable[[], T | More[T]]]
 
 
+def in_turn(jobs: Iterable[Callable[[], T | More[T]]]) -> Iterator[T]:
+    """Run jobs, and those that take their place, one after another in this thread."""
+    waiting = [iter(jobs)]
+    while waiting:
+        job = next(waiting[-1], None)
+        if job is None:
+            waiting.pop()
+        elif isinstance(outcome := job(), More):
+            waiting.append(iter(outcome.jobs))
+        else:
+            yield outcome
+
+
 @dataclass(order=True)
 class _Slot(Generic[T]):
     """One job and what became of it. `key` is its place in the order."""

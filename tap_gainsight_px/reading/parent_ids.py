@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tap_gainsight_px.reading.full_reader import FullReader
-from tap_gainsight_px.reading.ordered_pool import More
+from tap_gainsight_px.reading.ordered_pool import in_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from tap_gainsight_px.reading.window_reader import WindowReader
-    from tap_gainsight_px.records.page import Slice
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +29,13 @@ class Listing:
     """How many announced parents never arrived."""
     is_confirmed: bool
     """Whether a count or a second reading proves that these are all."""
+
+
+class Parents(Protocol):
+    """What knows the parents of a run: `ParentIds`, or what stands in for it."""
+
+    def listing(self, child: str) -> Listing:
+        """Return the ids; `child` is the stream that they are for."""
 
 
 class ParentIds:
@@ -69,7 +73,7 @@ class ParentIds:
         ids: set[str] = set()
         missing, is_confirmed = 0, True
         reading = FullReader(self._reader, lambda _: True, None, child, needs_proof=True)
-        for slice_ in _run_here(reading.next_page):
+        for slice_ in in_turn([reading.next_page]):
             missing += slice_.missing
             is_confirmed = is_confirmed and slice_.is_confirmed
             records = [record for _, _, record in slice_.rows if isinstance(record, dict)]
@@ -84,14 +88,3 @@ class ParentIds:
                 len(unfit),
             )
         return Listing(tuple(sorted(ids)), missing, is_confirmed)
-
-
-def _run_here(job: Callable[[], Slice | More[Slice]]) -> Iterator[Slice]:
-    """Run a job and those that take its place, one after another in this thread."""
-    jobs = [job]
-    while jobs:
-        outcome = jobs.pop()()
-        if isinstance(outcome, More):
-            jobs.extend(reversed(list(outcome.jobs)))
-        else:
-            yield outcome

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tap_gainsight_px.catalog.spec import Parent, StreamSpec
     from tap_gainsight_px.errors import TapError
     from tap_gainsight_px.output.state import StreamState
+    from tap_gainsight_px.reading.parent_ids import Parents
     from tap_gainsight_px.reading.progress import StreamProgress
     from tap_gainsight_px.reading.windows import Window
     from tap_gainsight_px.records.page import Slice
@@ -67,6 +68,19 @@ class Plan:
     """Gives what fills in its past, once the rest has been read; asked for one time."""
 
 
+@dataclass(frozen=True)
+class Aside:
+    """A plan that nobody has to carry out."""
+
+    plan: Plan
+    state: StreamState
+    """A copy of the stream's part of STATE, as the plan has left it."""
+    bookmark: int | None
+    """Where the stream stands, epoch milliseconds."""
+    is_full_reading: bool
+    """Whether an incremental stream is read whole, to find what is gone."""
+
+
 @dataclass
 class Run:
     """What the streams of one run share."""
@@ -91,7 +105,7 @@ class Run:
     """Streams that the key may not read and the user has allowed to skip."""
     failures: list[TapError] = field(default_factory=list)
     """What ended single streams; the others were read all the same."""
-    parent_ids: dict[tuple[str, str], ParentIds] = field(default_factory=dict)
+    parent_ids: dict[tuple[str, str], Parents] = field(default_factory=dict)
     """What knows the ids of a parent stream, by its name and the field that holds them."""
     progress: dict[str, StreamProgress] = field(default_factory=dict)
     """The streams that are being read (ahead, too), by name, until each has been written out."""
@@ -152,7 +166,7 @@ def plan_jobs(
     deletes = not state.is_incremental and run.settings.emit_activate_version_messages
     time_range = spec.time_range
     if spec.parent is not None:
-        children = ChildReader(reader, _parent_ids(spec.parent, run), spec.parent)
+        children = ChildReader(reader, parent_ids_of(spec.parent, run), spec.parent)
         if time_range is None:
             return Plan([children.job(None, state.position)])
         return _by_windows(spec, run, state, lambda ranges, **back: [children.job(ranges, **back)])
@@ -295,7 +309,7 @@ def _after_a_look_at_the_clock(
     return [read, *jobs[1:]]
 
 
-def _parent_ids(parent: Parent, run: Run) -> ParentIds:
+def parent_ids_of(parent: Parent, run: Run) -> Parents:
     """Return what knows the ids of the parents, the same for all child streams of a run."""
     key = (parent.stream, parent.field)
     if key not in run.parent_ids:

@@ -1,0 +1,1 @@
+"""`--plan`: what a sync will read, with how many requests, found out without a sync."""
