@@ -37,7 +37,7 @@ endef
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(DEV) $(PLUGINS) ## Gainsight PX (a stand-in) into a real Postgres, by Meltano; again: only what is new
+demo: $(DEV) $(PLUGINS) $(DBT) ## Gainsight PX (a stand-in) into a real Postgres, and what it tells; again: only what is new
 	@.venv/bin/python -m demo
 
 demo-reset: ## Forget what the demo loaded
@@ -50,7 +50,7 @@ try: $(DEV) ## One stream against the sandbox, with debug logs: make try STREAM=
 # Every step runs, so that one run tells all that is wrong; the last line says how it went.
 STEPS := lint types layers unit tap properties contract sandbox e2e site
 
-test: $(DEV) $(MELTANO) $(PLUGINS) $(WHEEL) $(POSTGRES) $(CHECKER) ## Everything: checks and all tests
+test: $(DEV) $(MELTANO) $(PLUGINS) $(WHEEL) $(POSTGRES) $(CHECKER) $(DBT) ## Everything: checks and all tests
 	@passed=0; failed=; begin=$$(date +%s); \
 	for step in $(STEPS); do \
 	  $(MAKE) --no-print-directory $$step && passed=$$((passed + 1)) || failed="$$failed $$step"; \
@@ -117,7 +117,7 @@ sandbox: $(DEV) ## Tests of the stand-in for PX
 	@echo; echo "== sandbox tests"
 	@$(PYTEST) -n 2 tests/sandbox
 
-e2e: $(DEV) $(MELTANO) $(PLUGINS) $(WHEEL) $(POSTGRES) $(CHECKER) ## The built wheel into a real Postgres
+e2e: $(DEV) $(MELTANO) $(PLUGINS) $(WHEEL) $(POSTGRES) $(CHECKER) $(DBT) ## The built wheel into a real Postgres
 	@echo; echo "== end-to-end tests"
 	@$(PYTEST) -n 2 --dist loadfile tests/e2e
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import re
@@ -9,19 +10,25 @@ import shutil
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from demo import report, services
-from tests.e2e.conftest import PROJECT
+from demo.__main__ import WORLD
+from px_sandbox import ManualClock, World, WorldPlan
+from tests.e2e.conftest import PROJECT, open_folder
+from tests.transform import truth
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import NoReturn
 
-EVENTS = 1000
+EVENTS = 2000
 
 
 def demo(home: Path) -> subprocess.Popen[str]:
@@ -43,23 +50,88 @@ def run_demo(home: Path) -> str:
     return output
 
 
-def test_demo_loads_all_and_then_only_what_is_new(demo_home: Path) -> None:
-    """The second run finds the first one's rows and state, and loads little more."""
-    first = run_demo(demo_home)
-    second = run_demo(demo_home)
+@dataclass(frozen=True)
+class Runs:
+    """What two runs one after the other have printed, and left behind in `home`."""
 
-    with services.postgres(demo_home / "postgres") as server:
+    home: Path
+    first: str
+    second: str
+
+
+@pytest.fixture(scope="module")
+def runs() -> Iterator[Runs]:
+    """Run the demo twice in one folder."""
+    with open_folder() as home:
+        yield Runs(home, run_demo(home), run_demo(home))
+
+
+def figures(runs: Runs, chart: str) -> list[dict[str, Any]]:
+    """Return what a chart of the page draws."""
+    page = (runs.home / "answers.html").read_text(encoding="utf-8")
+    specs = re.search(r"Object\.entries\((\{.*\})\)\) \{$", page, re.MULTILINE)
+    assert specs
+    rows: list[dict[str, Any]]
+    (rows,) = json.loads(specs[1])[chart]["datasets"].values()
+    return rows
+
+
+def test_demo_loads_all_and_then_only_what_is_new(runs: Runs) -> None:
+    """The second run finds the first one's rows and state, and loads little more."""
+    with services.postgres(runs.home / "postgres") as server:
         tables = report.read_tables(server.url, 0)
-    assert tables["custom_events"].rows >= EVENTS
+    assert all(table.rows for table in tables.values())
     rows = sum(table.rows for table in tables.values())
-    all_loaded = re.search(r"This run loaded ([\d,]+) rows\.", first)
-    again = re.search(r"loaded ([\d,]+) rows; ([\d,]+) were .*\n +New among them: ([\d,]+)", second)
-    assert all_loaded, first
-    assert again, second
-    loaded, there, new = (int(number.replace(",", "")) for number in again.groups())
+    all_loaded = re.search(r"([\d,]+) rows in 12 tables", runs.first)
+    again = re.search(r"([\d,]+) rows, ([\d,]+) of them new; ([\d,]+) were already", runs.second)
+    assert all_loaded, runs.first
+    assert again, runs.second
+    loaded, new, there = (int(number.replace(",", "")) for number in again.groups())
     assert there == int(all_loaded[1].replace(",", ""))
     assert there + new == rows
     assert loaded < rows / 2
+
+
+def test_demo_tells_the_active_accounts_of_each_week(runs: Runs) -> None:
+    """Its page has the figures of the sandbox's own world; the weeks before it grew are in full."""
+    anchor = datetime.fromisoformat(
+        (runs.home / "anchor").read_text().strip().replace("Z", "+00:00")
+    )
+    now = int(anchor.timestamp() * 1000)
+    plan = WorldPlan(
+        anchor_ms=now,
+        seed=int(WORLD["--seed"]),
+        days=int(WORLD["--days"]),
+        accounts=int(WORLD["--accounts"]),
+        users=int(WORLD["--users"]),
+        events=EVENTS,
+        habits=True,
+    )
+    events = truth.activity(World.generated(plan, ManualClock(now)))
+    accounts = truth.grouped(events, lambda one: truth.monday(one.day))
+    told = figures(runs, "weeks")
+    assert len(told) >= 25
+    for row in told:
+        week = date.fromisoformat(row["week"])
+        assert row["accounts"] == len(truth.accounts(accounts.get(week, [])))
+
+
+def test_demo_ends_with_answers(runs: Runs) -> None:
+    """The terminal shows each, and says where the page is, which asks for nothing else."""
+    for title in ("Accounts active in each week", "Features, by the share", "Net Promoter Score"):
+        assert title in runs.first
+        assert title in runs.second
+    for row in figures(runs, "features")[:5]:
+        assert re.search(rf"{row['name']} +█+ {row['share']:.0%}\n", runs.second)
+    for row in figures(runs, "months")[-6:]:
+        score = re.escape(f"{row['nps']:+.0f}")
+        assert re.search(rf"{score}  █* ?{row['answers']} answers", runs.second)
+    assert "answers.html" in runs.second
+    page, script, _ = (
+        (runs.home / "answers.html").read_text(encoding="utf-8").partition('<script type="module">')
+    )
+    assert script
+    assert not re.search(r"<(link|script|img)|url\(|@import", page)
 
 
 def test_interrupted_demo_leaves_nothing_running(demo_home: Path) -> None:
