@@ -37,7 +37,9 @@ endef
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(DEV) $(PLUGINS) $(DBT) ## Gainsight PX (a stand-in) into a real Postgres, and what it tells; again: only what is new
+# What it installs does not wait for each other.
+demo: ## Gainsight PX (a stand-in) into a real Postgres, and what it tells; again: only what is new
+	@$(MAKE) --no-print-directory -j2 $(DEV) $(PLUGINS) $(DBT)
 	@.venv/bin/python -m demo
 
 demo-reset: ## Forget what the demo loaded

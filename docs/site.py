@@ -40,9 +40,9 @@ def place_of(file: Path) -> Path:
 
 
 def collect() -> dict[Path, Path]:
-    """Return the place in the site of each page and drawing."""
+    """Return the place in the site of each page and picture."""
     found = [PROJECT / path for path in _PLACES]
-    found += [one for kind in ("*.md", "*.svg", "*.css") for one in DOCS.rglob(kind)]
+    found += [one for kind in ("*.md", "*.svg", "*.png", "*.css") for one in DOCS.rglob(kind)]
     return {file: place_of(file) for file in found}
 
 
