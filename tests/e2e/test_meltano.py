@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -205,6 +206,16 @@ def test_what_config_set_writes_has_the_right_type(project: Project) -> None:
     """Where a setting is not declared, `true` is kept as text, and the loader stops at it."""
     project.meltano("config", "set", "target-postgres", "hard_delete", "true")
     assert project.config("target-postgres")["hard_delete"] is True
+
+
+def test_the_recipe_for_personal_data_comes_through_meltano_whole(project: Project) -> None:
+    """A `null` would not: Meltano drops it, and the field would be in the table all the same."""
+    page = (PROJECT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    (recipe,) = re.findall(r'```json\n(\{\s+"stream_maps".+?)```', page, re.DOTALL)
+    for name, value in json.loads(recipe).items():
+        project.meltano("config", "set", "tap-gainsight-px", name, json.dumps(value))
+    config = project.config("tap-gainsight-px")
+    assert {name: config[name] for name in json.loads(recipe)} == json.loads(recipe)
 
 
 def test_what_is_new_in_px_is_in_the_next_catalog(
