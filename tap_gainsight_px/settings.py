@@ -214,6 +214,13 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         "delete or mark the rows that are no longer in PX.",
     ),
     th.Property(
+        "report_path",
+        th.StringType,
+        title="Report path",
+        description="File that the report of the run is written to as JSON when it ends, however "
+        "it ends (docs/report.md). Default: none.",
+    ),
+    th.Property(
         "user_agent",
         th.StringType,
         title="User agent",
@@ -252,6 +259,7 @@ class Settings:
     accept_missing_records: bool
     skip_forbidden_streams: bool
     emit_activate_version_messages: bool
+    report_path: str | None
     user_agent: str
     run_start: int
 
@@ -289,6 +297,7 @@ class Settings:
             accept_missing_records=config["accept_missing_records"],
             skip_forbidden_streams=config["skip_forbidden_streams"],
             emit_activate_version_messages=config["emit_activate_version_messages"],
+            report_path=(config.get("report_path") or "").strip() or None,
             user_agent=(config.get("user_agent") or "").strip()
             or f"{PACKAGE}/{get_package_version(PACKAGE)}",
             run_start=floor_second(run_start),

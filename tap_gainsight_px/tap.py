@@ -34,6 +34,8 @@ from tap_gainsight_px.output.state import checked_state, read_bookmark
 from tap_gainsight_px.plan.command import plan_option, write_plan
 from tap_gainsight_px.reading.planner import Run, shared_paths, slice_pool
 from tap_gainsight_px.redaction import hide, hide_address
+from tap_gainsight_px.report.facts import Circumstances
+from tap_gainsight_px.report.run_report import RunReport
 from tap_gainsight_px.run_clock import RunClock
 from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings
 from tap_gainsight_px.stream import PxStream
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.check.report import Report
     from tap_gainsight_px.plan.report import PlanReport
+    from tap_gainsight_px.tally import StreamTally
 
 
 class TapGainsightPx(Tap):
@@ -70,7 +73,8 @@ class TapGainsightPx(Tap):
         Args:
             clock: This host's clock, epoch milliseconds. A run ends where it says that the run
                 began, or where PX says so, if that is earlier.
-            stopwatch: Seconds on a clock that never goes back, for `max_run_seconds`.
+            stopwatch: Seconds on a clock that never goes back, for `max_run_seconds` and
+                the report.
             kwargs: What the SDK's own taps take.
 
         Raises:
@@ -79,7 +83,7 @@ class TapGainsightPx(Tap):
         """
         self._cancellation = Cancellation(stopwatch)
         self._clock = clock
-        self._tally = RunTally()
+        self._tally = RunTally(stopwatch)
         self._given_schemas: dict[str, dict[str, Any]] = {}
         self._from_environment: dict[str, Any] = {}
         catalog = kwargs.pop("catalog", None)
@@ -326,6 +330,26 @@ class TapGainsightPx(Tap):
         for stream in [one for one in streams if one.begin_past()]:
             stream.read_past()
 
+    @cached_property
+    def _report(self) -> RunReport:
+        path = self._settings.report_path
+
+        def circumstances() -> Circumstances:
+            return Circumstances(
+                version=self.plugin_version,
+                run_start=self._settings.run_start,
+                seconds=self._tally.elapsed(),
+                requests=self._transport.requests_sent,
+                records=sum(one.written for one in streams()),
+            )
+
+        def streams() -> list[StreamTally]:
+            # None of them is known before discovery, which may be what has failed.
+            known = self._streams or {}
+            return [self._tally.of(name) for name, one in known.items() if one.selected]
+
+        return RunReport(path, self.logger, circumstances=circumstances, streams=streams)
+
     def _sum_up(self) -> None:
         run = self._run
         self.logger.info(
@@ -427,11 +451,14 @@ class TapGainsightPx(Tap):
             catalog=catalog,
             parse_env_config=bool(config and config.parse_env),
             validate_config=True,
+            setup_mapper=False,
         )
-        tap._warn_of_settings()
-        tap.sync_all()
-        tap._sum_up()
-        tap.finish()
+        with tap._report.around_the_run():
+            tap.setup_mapper()
+            tap._warn_of_settings()
+            tap.sync_all()
+            tap._sum_up()
+            tap.finish()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """End in good order: no new request, STATE of what was written out, exit code not 0."""

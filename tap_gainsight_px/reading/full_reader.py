@@ -103,8 +103,11 @@ class FullReader:
     def _slice(self, rows: list[Row]) -> Slice:
         """Return a slice of those records that are wanted."""
         wanted = [row for row in rows if self._wanted(row)]
-        arrived = len(rows if self._counts else wanted)
-        return Slice(wanted, subject=self._subject, arrived=arrived)
+        found = Slice(wanted, subject=self._subject, arrived=len(rows))
+        if self._counts:
+            return found
+        # No filter finds these, so that no window has announced them.
+        return replace(found, arrived=len(wanted), announced=len(wanted))
 
     def _new_rows(self, page: Page) -> list[Row]:
         """Return the records that have not been handed on yet."""
@@ -143,6 +146,6 @@ class FullReader:
             missing=ledger.missing,
             is_confirmed=not self._needs_proof or ledger.is_confirmed,
             total=len(ledger.keys),
-            announced=ledger.announced if self._counts else None,
+            announced=ledger.announced if self._counts else slice_.announced,
             doubled=ledger.believed_doubled if self._counts else 0,
         )
