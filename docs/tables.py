@@ -15,6 +15,7 @@ import yaml
 
 from tap_gainsight_px.catalog.schemas import load_schema
 from tap_gainsight_px.catalog.streams import STREAMS
+from tap_gainsight_px.report.facts import schema as report_schema
 from tap_gainsight_px.settings import SETTINGS_SCHEMA
 
 if TYPE_CHECKING:
@@ -37,6 +38,26 @@ def settings_table() -> str:
             (f"`{name}`", "—" if default is None else f"`{shown}`", required + field["description"])
         )
     return table(("setting", "default", "meaning"), rows)
+
+
+def report_table(part: str = "") -> str:
+    """Return the table of what the report says of a run; with `streams`, of a stream."""
+    shown = report_schema()
+    if part:
+        shown = shown["properties"][part]["items"]
+    rows = [
+        (f"`{name}`", told)
+        for field, one in shown["properties"].items()
+        for name, told in _report_rows(field, one)
+    ]
+    return table(("field", "meaning"), rows)
+
+
+def _report_rows(name: str, field: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if "description" in field:
+        yield name, field["description"]
+    for inner, one in field.get("properties", {}).items():
+        yield from _report_rows(f"{name}.{inner}", one)
 
 
 def streams_table() -> str:

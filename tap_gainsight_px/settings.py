@@ -218,7 +218,7 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType,
         title="Report path",
         description="File that the report of the run is written to as JSON when it ends, however "
-        "it ends (docs/report.md). Default: none.",
+        "it ends. Default: none.",
     ),
     th.Property(
         "user_agent",

@@ -310,7 +310,9 @@ class PxStream(Stream):
             columns=self._columns,
         )
         self._oddities = decode.oddities
-        run.tally.of(self.name).odd = decode.oddities
+        tally = run.tally.of(self.name)
+        tally.odd = decode.oddities
+        tally.replication_key = self.spec.replication_key if self._is_incremental else None
         self._state = state
         planned = for_a_sample(run) if self.ABORT_AT_RECORD_COUNT else run
         is_full_reading = full_readings is not None and full_readings.is_due

@@ -94,6 +94,8 @@ class StreamTally:
     name: str
     clock: Callable[[], float] = field(default=lambda: 0.0, repr=False)
     """Seconds since the run began."""
+    replication_key: str | None = None
+    """The date by which it is read; None where it has none, or is read whole."""
     outcome: Outcome = Outcome.RUNNING
     errors: list[str] = field(default_factory=list)
     """The lines that say why it is not whole."""

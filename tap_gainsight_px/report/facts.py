@@ -122,6 +122,7 @@ def _stream(tally: StreamTally, run: Circumstances) -> Json:
     return {
         "stream": tally.name,
         "outcome": (Outcome.STOPPED if is_cut_off else tally.outcome).value,
+        "replication_key": tally.replication_key,
         "errors": list(tally.errors),
         "range": {"start": _time(tally.start), "end": _time(tally.end)},
         "announced": tally.announced,
