@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.timeout(300)
 EVENTS = (*truth.ACTIVITY, "engagement_view_events", "email_events", "survey_responses")
 FEW = [name for name in (*EVENTS, "engagements", "features") if name != "custom_events"]
 """What somebody does not load who loads custom events alone."""
+NUMBERS = (int, float)  # a boolean is neither
 ALWAYS = {
     "account_daily_activity",
     "accounts",
@@ -55,6 +56,27 @@ def test_any_one_stream_may_be_missing(warehouse: Warehouse, stream: str) -> Non
     assert "disabled" not in output
 
 
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"activity_streams": ["custom_event"]}, "custom_event is not one of the streams custom"),
+        ({"funnel": [{"name": "seen", "stream": "users"}]}, "users is not one of the streams"),
+        ({"not_loaded": EVENTS}, "no stream of activity is loaded"),
+        (
+            {"activity_streams": ["session_events"], "not_loaded": ["session_events"]},
+            "no stream of activity is loaded",
+        ),
+    ],
+    ids=["activity", "funnel", "nothing", "no activity"],
+)
+def test_a_mistake_in_a_variable_is_told(
+    warehouse: Warehouse, variables: dict[str, Any], told: str
+) -> None:
+    """It ends the run, instead of marts that are empty without a word."""
+    output = warehouse.dbt("compile", into="mistake", succeeds=False, **variables)
+    assert told in output
+
+
 def test_days_begin_where_the_user_says(warehouse: Warehouse) -> None:
     """Days are those of another time zone; attributes become columns of their types."""
     zone = "America/New_York"
@@ -65,6 +87,7 @@ def test_days_begin_where_the_user_says(warehouse: Warehouse) -> None:
         account_attributes=[
             {"name": "tier", "column": "tier"},
             {"name": "discount", "column": "discount", "type": "numeric"},
+            {"name": "seatCount", "column": "seat_count", "type": "numeric"},
         ],
         custom_event_attributes=[{"name": "ok", "column": "is_ok", "type": "boolean"}],
     )
@@ -79,6 +102,9 @@ def test_days_begin_where_the_user_says(warehouse: Warehouse) -> None:
         assert row["tier"] == (attributes.get("tier") or None)
         discount = row["discount"]
         assert (None if discount is None else float(discount)) == attributes.get("discount")
+        # Numbers, booleans and texts in one attribute: what is no number is null.
+        seats, is_number = attributes.get("seatCount"), type(attributes.get("seatCount")) in NUMBERS
+        assert row["seat_count"] == (seats if is_number else None)
     events = {one["eventId"]: one for one in warehouse.world.records("custom_events")}
     for row in warehouse.rows("custom_events", schema="elsewhere"):
         assert row["is_ok"] == (events[row["event_id"]]["attributes"] or {}).get("ok")
@@ -112,8 +138,7 @@ def test_a_field_that_is_not_loaded_is_null(warehouse: Warehouse) -> None:
         connection.execute("CREATE TABLE narrow.custom_events AS TABLE gainsight_px.custom_events")
         connection.execute('ALTER TABLE narrow.users DROP COLUMN email, DROP COLUMN "accountId"')
         connection.execute("ALTER TABLE narrow.custom_events DROP COLUMN attributes")
-    variables = {"schema": "narrow", "not_loaded": FEW}
-    warehouse.dbt("build", into="without", **variables)
+    warehouse.dbt("build", into="without", schema="narrow", not_loaded=FEW)
     rows = warehouse.rows("users", schema="without")
     assert len(rows) == warehouse.world.count("users")
     assert {(row["email"], row["account_id"]) for row in rows} == {(None, None)}

@@ -16,11 +16,31 @@
 {% macro snowflake__px_json_type() %}{{ return('variant') }}{% endmacro %}
 
 
-{#- One value of an object, as text or cast to another type; null if it is not set. -#}
+{#- One value of an object, as text or cast to another type; null if it is not set, or not of that type. -#}
 {% macro px_json_value(expression, key, type=none) %}
     {%- set value = "nullif(" ~ px_json_text(expression, key | replace("'", "''")) ~ ", '')" -%}
-    {%- if type %}cast({{ value }} as {{ type }}){% else %}{{ value }}{% endif -%}
+    {{- px_cast(value, type) if type else value -}}
 {% endmacro %}
+
+
+{#- A text as another type. PX lets one attribute hold numbers, booleans and text: what does not fit is null. -#}
+{% macro px_cast(value, type) %}
+    {{- return(adapter.dispatch('px_cast', 'gainsight_px')(value, type)) -}}
+{% endmacro %}
+
+{#- Postgres refuses to cast what does not fit: so numbers and booleans are looked at before. Other types it may refuse. -#}
+{% macro default__px_cast(value, type) %}
+    {%- set kind = type | lower -%}
+    {%- if kind.startswith(('numeric', 'decimal', 'int', 'bigint', 'smallint', 'float', 'real', 'double')) -%}
+        {%- set number = '^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]{1,3})?$' -%}
+        {{- return("cast(cast(case when " ~ value ~ " ~ '" ~ number ~ "' then " ~ value ~ " end as numeric) as " ~ type ~ ")") -}}
+    {%- elif kind.startswith('bool') -%}
+        {{- return("case lower(" ~ value ~ ") when 'true' then true when 'false' then false end") -}}
+    {%- else -%}
+        {{- return("cast(" ~ value ~ " as " ~ type ~ ")") -}}
+    {%- endif -%}
+{% endmacro %}
+{% macro snowflake__px_cast(value, type) %}{{ return("try_cast(" ~ value ~ " as " ~ type ~ ")") }}{% endmacro %}
 
 {% macro px_json_text(expression, key) %}
     {{- return(adapter.dispatch('px_json_text', 'gainsight_px')(expression, key)) -}}

@@ -1,3 +1,27 @@
+{#- The streams of what users do in the product, and what an event of each is about. -#}
+{% macro px_event_subjects() %}
+    {{- return({
+        'custom_events': 'event_name',
+        'engagement_view_events': 'engagement_id',
+        'feature_match_events': 'feature_id',
+        'form_submit_events': 'path',
+        'page_view_events': 'path',
+        'session_events': none,
+        'survey_responses': 'engagement_id',
+    }) -}}
+{% endmacro %}
+
+{#- Refuse a stream that is none of them: its events would be missing without a word. -#}
+{% macro px_check_event_stream(stream, variable) %}
+    {%- set streams = px_event_subjects() | list -%}
+    {%- if stream not in streams -%}
+        {{- exceptions.raise_compiler_error(
+            variable ~ ": " ~ stream ~ " is not one of the streams " ~ streams | join(', ')
+        ) -}}
+    {%- endif -%}
+{% endmacro %}
+
+
 {#- Whether a stream is loaded. -#}
 {% macro px_loaded(stream) %}
     {{- return(stream not in var('gainsight_px_not_loaded')) -}}

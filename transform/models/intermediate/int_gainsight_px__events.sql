@@ -1,16 +1,10 @@
-{%- set subjects = {
-    'custom_events': 'event_name',
-    'engagement_view_events': 'engagement_id',
-    'feature_match_events': 'feature_id',
-    'form_submit_events': 'path',
-    'page_view_events': 'path',
-    'session_events': none,
-    'survey_responses': 'engagement_id',
-} -%}
+{%- set subjects = px_event_subjects() -%}
 {%- set activity_streams = var('gainsight_px_activity_streams') -%}
-{%- set loaded = [] -%}
-{%- for stream in subjects if px_loaded(stream) %}{% do loaded.append(stream) %}{% endfor -%}
-{%- if not loaded %}{{ exceptions.raise_compiler_error('gainsight_px: no stream of events is loaded') }}{% endif -%}
+{%- for stream in activity_streams %}{{ px_check_event_stream(stream, 'gainsight_px_activity_streams') }}{% endfor -%}
+{%- set loaded = subjects | reject('in', var('gainsight_px_not_loaded')) | list -%}
+{%- if not loaded | select('in', activity_streams) | list -%}
+    {{ exceptions.raise_compiler_error('gainsight_px_activity_streams: no stream of activity is loaded') }}
+{%- endif -%}
 
 with events as (
     {%- for stream in loaded %}

@@ -1,4 +1,5 @@
 {%- set steps = [] -%}
+{%- for step in var('gainsight_px_funnel') %}{{ px_check_event_stream(step.stream, 'gainsight_px_funnel') }}{% endfor -%}
 {%- for step in var('gainsight_px_funnel') if px_loaded(step.stream) %}{% do steps.append(step) %}{% endfor -%}
 {{ config(enabled=steps | length > 0) }}
 
