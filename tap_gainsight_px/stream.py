@@ -20,6 +20,7 @@ from tap_gainsight_px.output.announced import AttributeMemory
 from tap_gainsight_px.output.batch_files import BatchFiles
 from tap_gainsight_px.output.full_readings import FullReadings
 from tap_gainsight_px.output.message_writer import PageWriter
+from tap_gainsight_px.output.meters import RequestMeters, SyncTimer
 from tap_gainsight_px.output.state import StreamState
 from tap_gainsight_px.reading.planner import Aside, Run, for_a_sample, plan_jobs
 from tap_gainsight_px.reading.progress import StreamProgress
@@ -143,7 +144,12 @@ class PxStream(Stream):
         del context
         schemas = {one.stream_alias: one.transformed_schema for one in self.stream_maps}
         held: list[Slice] = []
-        with self._reading() as progress, self.get_batch_counter() as counter:
+        with (
+            self._reading() as progress,
+            self.get_record_counter() as records,
+            self.get_batch_counter() as counter,
+            self.get_sync_timer(),
+        ):
             files = {
                 stream: BatchFiles(
                     self.tap_name,
@@ -156,6 +162,7 @@ class PxStream(Stream):
                 for stream, schema in schemas.items()
             }
             for slice_ in progress.slices:
+                records.increment(len(slice_.rows))
                 held.append(slice_)
                 if sum(len(one.rows) for one in held) >= batch_config.batch_size:
                     counter.increment(self._write_files(held, files, progress))
@@ -256,8 +263,9 @@ class PxStream(Stream):
         run = self._run()
         progress = self._begin(run)
         tally = progress.tally
+        self._meters = RequestMeters(tally, self.spec.path)
         try:
-            with closing(progress.slices):
+            with closing(self._meters), closing(progress.slices):
                 yield progress
             self._past, self._earlier = self._earlier(), list
             if progress.end() and self._stream_version is not None:
@@ -414,6 +422,7 @@ class PxStream(Stream):
         """Move the bookmark over a slice that has been written out, and write STATE if due."""
         self._run().records += len(slice_.rows)
         progress.add(slice_)
+        self._meters.update()
         self.state_manager.is_flushed &= not progress.state.is_changed
         if progress.state.is_due:
             self._save(progress.state)
@@ -452,6 +461,10 @@ class PxStream(Stream):
             super().log(message, *args, **kwargs)
 
     # What the SDK would do by itself
+
+    def get_sync_timer(self) -> SyncTimer:
+        """Return what tells how long this stream took, reading ahead included."""
+        return SyncTimer(self._run().tally.of(self.name))
 
     @property
     def emit_activate_version_messages(self) -> bool:

@@ -30,6 +30,7 @@ from tap_gainsight_px.given.files import read_json_object, read_settings
 from tap_gainsight_px.given.values import understand
 from tap_gainsight_px.output.announced import read_announced
 from tap_gainsight_px.output.message_writer import PageWriter, write_output
+from tap_gainsight_px.output.sdk_log import improve
 from tap_gainsight_px.output.state import checked_state, read_bookmark
 from tap_gainsight_px.plan.command import plan_option, write_plan
 from tap_gainsight_px.reading.planner import Run, shared_paths, slice_pool
@@ -84,6 +85,7 @@ class TapGainsightPx(Tap):
         self._cancellation = Cancellation(stopwatch)
         self._clock = clock
         self._tally = RunTally(stopwatch)
+        improve(self.logger)
         self._given_schemas: dict[str, dict[str, Any]] = {}
         self._from_environment: dict[str, Any] = {}
         catalog = kwargs.pop("catalog", None)

@@ -78,7 +78,7 @@ class Oddities:
         self._sum_up_fields()
         if total := self.slow:
             reasons = [f"{reason} ({count:,})" for reason, count in self._slow.most_common(3)]
-            logger.info(
+            logger.debug(
                 "%s: %s records took the slow way through the tap, mostly for: %s",
                 self._stream_name,
                 f"{total:,}",

@@ -62,7 +62,6 @@ class Checked:
 def check(
     sandbox: SandboxServer,
     *streams: str,
-    catalog: dict[str, Any] | None = None,
     clock: Callable[[], int] | None = None,
     **settings: Any,
 ) -> Checked:
@@ -71,7 +70,6 @@ def check(
     Args:
         sandbox: The server.
         streams: The streams that are selected; those of the default where none is named.
-        catalog: Taken instead of one with these streams.
         clock: Tells the time of the host.
         settings: Settings of the tap.
     """
@@ -81,7 +79,7 @@ def check(
         tap = TapGainsightPx(
             clock=clock or sandbox.world.clock.now_ms,
             config=config,
-            catalog=catalog_of(*streams) if streams else catalog,
+            catalog=catalog_of(*streams) if streams else None,
             parse_env_config=False,
             setup_mapper=False,
         )

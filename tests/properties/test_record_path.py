@@ -316,7 +316,7 @@ def test_it_is_said_how_many_records_were_slow_and_why(caplog: pytest.LogCapture
     spec, schema = custom_events()
     decode = PageDecoder(spec, schema, message_format=MessageFormat(spec.name))
     events = [{"eventId": f"{n}", "userType": 5 if n % 10 == 0 else "USER"} for n in range(100)]
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.DEBUG):
         decode(json.dumps({"customEvents": events}).encode())
         decode.oddities.sum_up()
     (line,) = caplog.messages
