@@ -352,15 +352,6 @@ class TapGainsightPx(Tap):
 
         return RunReport(path, self.logger, circumstances=circumstances, streams=streams)
 
-    def _sum_up(self) -> None:
-        run = self._run
-        self.logger.info(
-            "Read %s records with %s requests in %.1f s",
-            f"{run.records:,}",
-            f"{self._transport.requests_sent:,}",
-            (self._clock() - run.settings.run_start) / 1_000,
-        )
-
     def finish(self) -> None:
         """End the run's threads.
 
@@ -459,7 +450,6 @@ class TapGainsightPx(Tap):
             tap.setup_mapper()
             tap._warn_of_settings()
             tap.sync_all()
-            tap._sum_up()
             tap.finish()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002

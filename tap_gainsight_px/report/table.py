@@ -70,7 +70,9 @@ def as_table(report: Json, *, width: int, is_terminal: bool = False) -> str:
     table.add_column("outcome", no_wrap=True)
     for stream in report["streams"]:
         table.add_row(*_cells(stream, has_range=has_range))
-    for one in (table, Text(""), *_notes(report["streams"]), _verdict(report)):
+    # There is none where discovery has failed.
+    told = (table, Text(""), *_notes(report["streams"])) if report["streams"] else ()
+    for one in (*told, _verdict(report)):
         console.print(one, soft_wrap=False)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
@@ -149,6 +151,11 @@ def _verdict(report: Json) -> Text:
         f"{outcomes.count(one.value)} {one.value}" for one in Outcome if one.value in outcomes
     ]
     return Text(
-        f"{report['outcome']}: {report['records']:,} records, {report['requests']:,} requests, "
-        f"{report['seconds']:,.1f} s; streams: {', '.join(counts) or 'none'}"
+        f"{report['outcome']}: {_many(report['records'], 'record')}, "
+        f"{_many(report['requests'], 'request')}, {report['seconds']:,.1f} s; "
+        f"streams: {', '.join(counts) or 'none'}"
     )
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

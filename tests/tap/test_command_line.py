@@ -223,7 +223,9 @@ def test_the_last_line_says_what_the_run_came_to(sandbox: SandboxServer, tap: Pr
     catalog = discover(sandbox, "custom_events")
     sandbox.requests.clear()
     output = tap.run(config=config(sandbox), catalog=catalog)
-    assert f"Read 1 records with {len(sandbox.requests)} requests in " in output.log
+    last = output.log.rstrip().splitlines()[-1]
+    assert last.startswith(f"whole: 1 record, {len(sandbox.requests)} requests, ")
+    assert last.endswith(" s; streams: 1 whole")
 
 
 def test_a_bookmark_of_long_ago_is_no_reason_to_fail(sandbox: SandboxServer, tap: Program) -> None:

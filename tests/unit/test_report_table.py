@@ -110,3 +110,9 @@ def test_a_run_that_goes_on_is_running() -> None:
     found = (report["outcome"], report["exit_code"], report["ended_at"])
     assert found == ("running", None, None)
     assert report["streams"][0]["outcome"] == "running"
+
+
+def test_where_no_stream_was_begun_there_is_only_the_sum() -> None:
+    """A key that PX does not know is told in one line; a head without rows would hide it."""
+    text = as_table(report_of(run(REFUSED, records=0, requests=1), []), width=120)
+    assert text == "failed: 0 records, 1 request, 60.0 s; streams: none"
