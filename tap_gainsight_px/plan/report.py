@@ -151,7 +151,7 @@ class PlanReport:
     def _table(self) -> Table:
         table = Table(box=box.SIMPLE_HEAD, show_footer=True)
         table.add_column("stream", "all", no_wrap=True)
-        table.add_column("reads", ratio=1)
+        table.add_column("reads", ratio=1, overflow="fold")
         for name, total in (
             ("records", f"{self.total_records:,}"),
             ("requests", f"{self.total_requests:,}"),

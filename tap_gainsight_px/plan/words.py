@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tap_gainsight_px.catalog.spec import Granularity
 from tap_gainsight_px.errors import RefusedError
-from tap_gainsight_px.plan.report import REQUESTS_A_DAY, Row, Skipped
+from tap_gainsight_px.plan.report import REQUESTS_A_DAY, Row, Skipped, percent
 from tap_gainsight_px.timestamps import DAY, to_iso_seconds
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def skipped(spec: StreamSpec, users: Measured | None) -> Skipped:
     reason = f"not selected. It takes one request for each of the {spec.parent.stream}"
     if users is None or not users.is_counted:
         return Skipped(spec.name, reason)
-    share = 100 * users.total / REQUESTS_A_DAY
-    return Skipped(spec.name, f"{reason}: {users.total:,}, {share:.1f} % of a day's")
+    share = percent(users.total)
+    return Skipped(spec.name, f"{reason}: {users.total:,}, {share} of those of a day")
 
 
 def limits(settings: Settings) -> tuple[str, ...]:
