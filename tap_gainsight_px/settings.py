@@ -214,6 +214,15 @@ SETTINGS_SCHEMA: dict[str, Any] = th.PropertiesList(
         "delete or mark the rows that are no longer in PX.",
     ),
     th.Property(
+        "progress",
+        th.StringType(allowed_values=["auto", "bar", "log", "none"]),
+        default="auto",
+        title="Progress",
+        description="How a run shows how far it is: bar (on a terminal), log (lines of the log), "
+        "none, or auto: bars where standard error is a terminal and standard output is not, else "
+        "lines.",
+    ),
+    th.Property(
         "report_path",
         th.StringType,
         title="Report path",
@@ -259,6 +268,8 @@ class Settings:
     accept_missing_records: bool
     skip_forbidden_streams: bool
     emit_activate_version_messages: bool
+    progress: str
+    """`auto`, `bar`, `log` or `none`."""
     report_path: str | None
     user_agent: str
     run_start: int
@@ -297,6 +308,7 @@ class Settings:
             accept_missing_records=config["accept_missing_records"],
             skip_forbidden_streams=config["skip_forbidden_streams"],
             emit_activate_version_messages=config["emit_activate_version_messages"],
+            progress=config["progress"],
             report_path=(config.get("report_path") or "").strip() or None,
             user_agent=(config.get("user_agent") or "").strip()
             or f"{PACKAGE}/{get_package_version(PACKAGE)}",

@@ -30,6 +30,19 @@ class Wait(str, enum.Enum):
     RETRY = "retry"
     """Time between two tries of a request, after any other fault."""
 
+    @property
+    def words(self) -> str:
+        """What to call it."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Wait.RATE_LIMIT: "requests_per_second",
+    Wait.PX_429: "PX's limit (429)",
+    Wait.SCROLL_LIMIT: "an open scroll",
+    Wait.RETRY: "another try",
+}
+
 
 class Outcome(str, enum.Enum):
     """What became of a stream, or of a run. The values are names in the report."""

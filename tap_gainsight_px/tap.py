@@ -33,6 +33,7 @@ from tap_gainsight_px.output.message_writer import PageWriter, write_output
 from tap_gainsight_px.output.sdk_log import improve
 from tap_gainsight_px.output.state import checked_state, read_bookmark
 from tap_gainsight_px.plan.command import plan_option, write_plan
+from tap_gainsight_px.progress.display import ProgressDisplay
 from tap_gainsight_px.reading.planner import Run, shared_paths, slice_pool
 from tap_gainsight_px.redaction import hide, hide_address
 from tap_gainsight_px.report.facts import Circumstances
@@ -86,6 +87,8 @@ class TapGainsightPx(Tap):
         self._clock = clock
         self._tally = RunTally(stopwatch)
         improve(self.logger)
+        # Of the streams that are read; none is known before discovery.
+        self._tallies: list[StreamTally] = []
         self._given_schemas: dict[str, dict[str, Any]] = {}
         self._from_environment: dict[str, Any] = {}
         catalog = kwargs.pop("catalog", None)
@@ -314,6 +317,7 @@ class TapGainsightPx(Tap):
         Raises:
             TapError: The run has ended early; its workers ask nothing more.
         """
+        self._tallies = [self._tally.of(name) for name, one in self.streams.items() if one.selected]
         try:
             super().sync_all()
             self._fill_in_the_past()
@@ -342,15 +346,21 @@ class TapGainsightPx(Tap):
                 run_start=self._settings.run_start,
                 seconds=self._tally.elapsed(),
                 requests=self._transport.requests_sent,
-                records=sum(one.written for one in streams()),
+                records=sum(one.written for one in self._tallies),
             )
 
-        def streams() -> list[StreamTally]:
-            # None of them is known before discovery, which may be what has failed.
-            known = self._streams or {}
-            return [self._tally.of(name) for name, one in known.items() if one.selected]
+        return RunReport(
+            path, self.logger, circumstances=circumstances, streams=lambda: self._tallies
+        )
 
-        return RunReport(path, self.logger, circumstances=circumstances, streams=streams)
+    @property
+    def _progress(self) -> ProgressDisplay:
+        return ProgressDisplay(
+            self._settings.progress,
+            self.logger,
+            streams=lambda: self._tallies,
+            elapsed=self._tally.elapsed,
+        )
 
     def finish(self) -> None:
         """End the run's threads.
@@ -446,7 +456,7 @@ class TapGainsightPx(Tap):
             validate_config=True,
             setup_mapper=False,
         )
-        with tap._report.around_the_run():
+        with tap._report.around_the_run(), tap._progress.around_the_run():
             tap.setup_mapper()
             tap._warn_of_settings()
             tap.sync_all()

@@ -40,12 +40,6 @@ _FIELDS = {
     "misfits": "not of the declared type",
     "mended_keys": "keys missing or too long",
 }
-_WAITS = {
-    Wait.RATE_LIMIT.value: "requests_per_second",
-    Wait.PX_429.value: "PX's limit (429)",
-    Wait.SCROLL_LIMIT.value: "an open scroll",
-    Wait.RETRY.value: "another try",
-}
 
 
 def as_table(report: Json, *, width: int, is_terminal: bool = False) -> str:
@@ -132,7 +126,7 @@ def _unusual(stream: Json) -> Iterator[str]:
         )
     waits = {name: one for name, one in stream["waited_seconds"].items() if one >= 1}
     if waits:
-        told = [f"{_seconds(one)} for {_WAITS[name]}" for name, one in waits.items()]
+        told = [f"{_seconds(one)} for {Wait(name).words}" for name, one in waits.items()]
         yield f"waited, all workers together: {', '.join(told)}"
     for name, words in _FIELDS.items():
         if stream[name]:

@@ -41,6 +41,7 @@ def test_a_key_is_all_that_is_needed() -> None:
     assert settings.max_requests is None
     assert settings.max_run_seconds is None
     assert settings.report_path is None
+    assert settings.progress == "auto"
     assert settings.request_timeout_seconds == 120
     assert settings.retry_timeout_seconds == 900
     assert settings.user_agent.startswith("tap-gainsight-px/")
