@@ -39,7 +39,7 @@ help: ## This list
 
 # What it installs does not wait for each other.
 demo: ## Gainsight PX (a stand-in) into a real Postgres, and what it tells; again: only what is new
-	@$(MAKE) --no-print-directory -j2 $(DEV) $(PLUGINS) $(DBT)
+	@$(MAKE) --no-print-directory --silent -j2 $(DEV) $(PLUGINS) $(DBT)
 	@.venv/bin/python -m demo
 
 demo-reset: ## Forget what the demo loaded
