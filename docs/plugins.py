@@ -110,6 +110,7 @@ def hub_definition() -> str:
         "maintenance_status": "active",
     }
     del known["commands"]  # the Hub's own commands are those of every tap
+    del known["use_cached_catalog"]  # its schema knows no extras but `select`, `metadata`, `schema`
     return _dumped({**head, **{key: value for key, value in known.items() if key not in head}})
 
 
