@@ -1,10 +1,8 @@
 """The real code of target-snowflake against fakesnow, an imitation of Snowflake upon DuckDB.
 
-    python loader.py <config.json> <result.json> <messages> [<messages> …]
+    python -m tests.snowflake.loader <config.json>
 
-Each file of messages is one run of the loader. After each, what `tables` returns is added to the
-list that is the result. This program runs in the environment of the loader, which needs another
-Singer SDK than the tap.
+It does what `warehouse.py` says, upon tables in memory.
 
 What is real: how the loader reads messages, makes and alters tables, chooses types and names, adds
 its own columns, writes batches to files, casts what is in a file to the types of the columns, and
@@ -26,20 +24,29 @@ import gzip
 import json
 import re
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 from urllib.parse import urlparse
 
-import fakesnow
-import snowflake.connector
 import sqlalchemy
+
+# The function, before the module of that name takes its place.
+from fakesnow import server
+from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.server import shared_fs
 from target_snowflake.connector import SnowflakeConnector
 from target_snowflake.sinks import SnowflakeSink
 from target_snowflake.snowflake_types import VARIANT
 from target_snowflake.target import TargetSnowflake
 
+from tests.snowflake.warehouse import OWN, Warehouse, answer
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from tests.snowflake.warehouse import Steps
 
 _MERGE = re.compile(r"(merge into .* d using )\((select .*)\) s (on .*)", re.DOTALL)
 
@@ -61,7 +68,7 @@ class StagelessConnector(SnowflakeConnector):
             connection.execute(sqlalchemy.text(statement))
 
     def _own_table(self, name: str) -> str:
-        return f"{self.config['database']}.{self.config['default_target_schema']}.harness_{name}"
+        return f"{self.config['database']}.{self.config['default_target_schema']}.{OWN}{name}"
 
     def put_batches_to_stage(self, sync_id: str, files: Sequence[str]) -> None:  # noqa: ARG002
         """Put the lines of all files into a table, in their order."""
@@ -129,36 +136,48 @@ class Target(TargetSnowflake):
     max_parallelism = 1
 
 
-def tables(cursor: Any, schema: str) -> dict[str, Any]:
-    """Return the types of the columns and the rows of every table, except our own."""
-    named = cursor.execute(
-        "select table_name, column_name, data_type from information_schema.columns "  # noqa: S608
-        f"where table_schema = '{schema}' order by ordinal_position"
-    ).fetchall()
-    found: dict[str, Any] = {}
-    for table, column, kind in named:
-        if not table.startswith("HARNESS_"):
-            found.setdefault(table, {"types": {}})["types"][column] = kind
-    for table, facts in found.items():
-        columns = ", ".join(f'"{name}"' for name in facts["types"])
-        rows = cursor.execute(f'select {columns} from {schema}."{table}"').fetchall()  # noqa: S608
-        facts["rows"] = [dict(zip(facts["types"], row, strict=True)) for row in rows]
-    return found
+_TEMPORARY = re.compile(r"^(\s*create or replace) temporary table", re.IGNORECASE)
+_execute = FakeSnowflakeCursor.execute
 
 
-def main(config: str, result: str, *runs: str) -> None:
-    """Load all files of messages, one after another, and write the result."""
+def execute(cursor: FakeSnowflakeCursor, statement: str, *values: Any, **options: Any) -> Any:
+    """Run a statement; a temporary table is one that stays, because DuckDB has those elsewhere."""
+    return _execute(cursor, _TEMPORARY.sub(r"\1 table", statement), *values, **options)
+
+
+class Imitation(Warehouse):
+    """The imitation, with what can be asked of it alone.
+
+    `{"nulls": null}` returns `variants_with_null`, `{"serve": null}` the port of an HTTP server of
+    this process, by which other programs reach the same tables.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], open_until_the_end: ExitStack) -> None:
+        """Make an empty database; what is opened later stays open until the end."""
+        super().__init__(settings, Target)
+        self._open = open_until_the_end
+
+    @property
+    def steps(self) -> Steps:
+        """Return what can be asked for, by name."""
+        return {**super().steps, "nulls": self._nulls, "serve": self._serve}
+
+    def _nulls(self, _: None) -> list[str]:
+        return sorted(variants_with_null)
+
+    def _serve(self, _: None) -> int:
+        port: int = self._open.enter_context(server())["port"]
+        return port
+
+
+def main(config: str) -> None:
+    """Work with an imitation."""
     settings = json.loads(Path(config).read_text(encoding="utf-8"))
-    after_each = []
-    with fakesnow.patch():
-        for run in runs:
-            with Path(run).open(encoding="utf-8") as messages:
-                Target(config=settings).listen(messages)
-            connection = snowflake.connector.connect(database=settings["database"])
-            found = tables(connection.cursor(), settings["default_target_schema"])
-            nulls = sorted(variants_with_null)
-            after_each.append({"tables": found, "variants_with_null": nulls})
-    Path(result).write_text(json.dumps(after_each, default=str), encoding="utf-8")
+    with ExitStack() as stack:
+        # The one that the server has, so that both ways lead to the same tables.
+        stack.enter_context(mock.patch.object(FakeSnowflakeCursor, "execute", execute))
+        stack.enter_context(mock.patch("snowflake.connector.connect", shared_fs.connect))
+        answer(Imitation(settings, stack).steps)
 
 
 if __name__ == "__main__":

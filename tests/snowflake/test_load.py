@@ -6,26 +6,26 @@
 from __future__ import annotations
 
 import json
-import subprocess
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from px_sandbox import SandboxServer
+from tests.snowflake.process import StepError, shipped_settings, warehouse
 from tests.streams.rich import empty_world, now, rich_world
 from tests.streams.test_event_tables import ATTRIBUTES, NAME, event
 from tests.streams.truth import DAY, iso
 from tests.tap.harness import Output, sync
 
 if TYPE_CHECKING:
-    from px_sandbox import World
-    from tests.tap.harness import Json
+    from collections.abc import Iterator
+    from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
-PYTHON = PROJECT / ".build/target-snowflake/bin/python"
+    from px_sandbox import World
+    from tests.snowflake.process import Process
+    from tests.tap.harness import Json
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -39,39 +39,32 @@ KINDS = {
 """The column that a field of one type and format gets; all others are VARIANT."""
 
 
-def settings() -> Json:
-    """Return how `meltano.yml` sets the loader up, and a login that nobody checks."""
-    loaders = yaml.safe_load((PROJECT / "meltano.yml").read_text(encoding="utf-8"))["plugins"]
-    (loader,) = (one for one in loaders["loaders"] if one["name"] == "target-snowflake")
-    chosen = {one["name"]: one["value"] for one in loader["settings"] if "value" in one}
-    return {"account": "a", "user": "u", "password": "p", "database": "PX_DB", **chosen}
+LOGIN = {"account": "a", "user": "u", "password": "p", "database": "PX_DB"}
+"""One that nobody checks."""
 
 
-class Loader:
-    """The loader at work, one run for each run of the tap."""
+@contextmanager
+def loading(folder: Path, *runs: Output, **options: Any) -> Iterator[Process]:
+    """Ask the loader to take in each run and then to tell what is in its tables."""
+    settings = {**LOGIN, **shipped_settings(), **options}
+    with warehouse("loader", folder, settings) as process:
+        for number, run in enumerate(runs):
+            messages = folder / f"run-{number}"
+            messages.write_text(run.text, encoding="utf-8")
+            process.ask(load=str(messages))
+            process.ask(tables=settings["default_target_schema"])
+        yield process
 
-    def __init__(self, folder: Path, *runs: Output, **options: Any) -> None:
-        """Start it in a folder of its own, with some settings."""
-        config, self._result = folder / "config.json", folder / "result.json"
-        config.write_text(json.dumps({**settings(), **options}), encoding="utf-8")
-        files = [folder / f"run-{number}" for number in range(len(runs))]
-        for file, run in zip(files, runs, strict=True):
-            file.write_text(run.text, encoding="utf-8")
-        self._log = folder / "log"
-        with self._log.open("w", encoding="utf-8") as log:
-            self._process = subprocess.Popen(
-                [PYTHON, Path(__file__).with_name("loader.py"), config, self._result, *files],
-                cwd=folder,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-            )
 
-    def after_each(self) -> list[Json]:
-        """Wait for its good end, and return the tables after each run."""
-        code = self._process.wait()
-        assert code == 0, self._log.read_text(encoding="utf-8")[-4000:]
-        found: list[Json] = json.loads(self._result.read_text(encoding="utf-8"))
-        return found
+def after_each(process: Process, *runs: Output) -> list[Json]:
+    """Return the tables after each run."""
+    return [(process.answer(), process.answer())[1] for _ in runs]
+
+
+def loaded(folder: Path, *runs: Output, **options: Any) -> list[Json]:
+    """Load runs and return the tables after each."""
+    with loading(folder, *runs, **options) as process:
+        return after_each(process, *runs)
 
 
 def world() -> World:
@@ -167,12 +160,14 @@ def both_ways(
 ) -> dict[str, Json]:
     """Return what the loader makes of both runs, sent as RECORD messages and as BATCH files."""
     folders = {way: tmp_path_factory.mktemp(way) for way in ("RECORD", "BATCH")}
-    in_files = two_runs(batch_config=files_in(folders["BATCH"]))
-    loaders = {
-        "RECORD": Loader(folders["RECORD"], *sent),
-        "BATCH": Loader(folders["BATCH"], *in_files),
-    }
-    return {way: loader.after_each()[-1] for way, loader in loaders.items()}
+    runs = {"RECORD": sent, "BATCH": two_runs(batch_config=files_in(folders["BATCH"]))}
+    # Both are at work while the first is waited for.
+    with ExitStack() as stack:
+        processes = {way: stack.enter_context(loading(folders[way], *runs[way])) for way in folders}
+        return {
+            way: {"tables": after_each(one, *runs[way])[-1], "nulls": one.do(nulls=None)}
+            for way, one in processes.items()
+        }
 
 
 @pytest.fixture(params=["RECORD", "BATCH"])
@@ -209,7 +204,7 @@ def test_every_row_holds_what_px_sent(tables: Json, sent: tuple[Output, Output])
 
 def test_no_file_has_null_for_a_column_of_objects(tables: Json) -> None:
     """Snowflake would keep a JSON null there, which `IS NULL` does not find."""
-    assert tables["variants_with_null"] == []
+    assert tables["nulls"] == []
 
 
 def test_exactly_what_is_gone_from_px_is_marked(tables: Json, sent: tuple[Output, Output]) -> None:
@@ -260,10 +255,10 @@ def test_a_row_goes_and_comes_back(tmp_path: Path, *, hard_delete: bool) -> None
                 made.delete("segments", "back")
             made.clock.advance(seconds=3_600)
             runs.append(sync(sandbox, "segments", batch_config=files_in(tmp_path)))
-    after_each = Loader(tmp_path, *runs, hard_delete=hard_delete).after_each()
+    tables = loaded(tmp_path, *runs, hard_delete=hard_delete)
     marks = [
-        {row["ID"]: bool(row["_SDC_DELETED_AT"]) for row in after["tables"]["SEGMENTS"]["rows"]}
-        for after in after_each
+        {row["ID"]: bool(row["_SDC_DELETED_AT"]) for row in after["SEGMENTS"]["rows"]}
+        for after in tables
     ]
     gone = {"stays": False} if hard_delete else {"stays": False, "back": True}
     assert marks == [{"stays": False, "back": False}, gone, {"stays": False, "back": False}]
@@ -286,8 +281,8 @@ def test_users_who_are_gone_go_with_a_full_reading(tmp_path: Path, *, hard_delet
             made.delete("users", "gone")
         made.clock.advance(days=7)
         runs.append(sync(sandbox, "users", state=runs[-1].state))
-    after_each = Loader(tmp_path, *runs, hard_delete=hard_delete).after_each()
-    rows = after_each[-1]["tables"]["USERS"]["rows"]
+    tables = loaded(tmp_path, *runs, hard_delete=hard_delete)
+    rows = tables[-1]["USERS"]["rows"]
     marks = {row["APTRINSICID"]: bool(row["_SDC_DELETED_AT"]) for row in rows}
     gone = {} if hard_delete else {"gone": True}
     assert marks == {"without a version": False, "stays": False, **gone}
@@ -299,5 +294,5 @@ def test_the_loader_refuses_parquet(tmp_path: Path) -> None:
     made.put("segments", {"id": "s", "name": "N"})
     with SandboxServer(made) as sandbox:
         run = sync(sandbox, "segments", batch_config=files_in(tmp_path, "parquet"))
-    with pytest.raises(AssertionError, match="Unsupported batch file encoding: parquet"):
-        Loader(tmp_path, run).after_each()
+    with pytest.raises(StepError, match="Unsupported batch file encoding: parquet"):
+        loaded(tmp_path, run)

@@ -13,8 +13,8 @@ from tests.transform.world import GONE_ACCOUNT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tests.transform.conftest import Warehouse
     from tests.transform.truth import Event, Json
+    from tests.transform.warehouses import Warehouse
 
 pytestmark = pytest.mark.timeout(300)
 

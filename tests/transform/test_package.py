@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from tests.transform import truth
 
 if TYPE_CHECKING:
-    from tests.transform.conftest import Warehouse
+    from tests.transform.warehouses import Warehouse
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -131,13 +130,16 @@ def test_sources_that_were_loaded_just_now_are_fresh(warehouse: Warehouse) -> No
 
 def test_a_field_that_is_not_loaded_is_null(warehouse: Warehouse) -> None:
     """What is deselected has no column, and the marts go without it."""
-    with psycopg.connect(warehouse.server.url) as connection:
-        connection.execute("CREATE SCHEMA narrow")
-        connection.execute("CREATE TABLE narrow.accounts AS TABLE gainsight_px.accounts")
-        connection.execute("CREATE TABLE narrow.users AS TABLE gainsight_px.users")
-        connection.execute("CREATE TABLE narrow.custom_events AS TABLE gainsight_px.custom_events")
-        connection.execute('ALTER TABLE narrow.users DROP COLUMN email, DROP COLUMN "accountId"')
-        connection.execute("ALTER TABLE narrow.custom_events DROP COLUMN attributes")
+    warehouse.execute("CREATE SCHEMA narrow")
+    for table in ("accounts", "users", "custom_events"):
+        loaded = f"SELECT * FROM gainsight_px.{table}"  # noqa: S608 - our own names
+        warehouse.execute(f"CREATE TABLE narrow.{table} AS {loaded}")
+    for table, field in (
+        ("users", "email"),
+        ("users", "accountId"),
+        ("custom_events", "attributes"),
+    ):
+        warehouse.execute(f"ALTER TABLE narrow.{table} DROP COLUMN {warehouse.column(field)}")
     warehouse.dbt("build", into="without", schema="narrow", not_loaded=FEW)
     rows = warehouse.rows("users", schema="without")
     assert len(rows) == warehouse.world.count("users")

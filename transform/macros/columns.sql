@@ -3,13 +3,15 @@
   is null. Not known yet, as in a unit test, or when no table is there: taken to be there.
 -#}
 
-{#- The names of a stream's columns in lower case; an empty list if they are not known. -#}
+{#- The types of a stream's columns by their names in lower case; nothing if they are not known. -#}
 {% macro px_columns(stream) %}
     {%- set table = source('gainsight_px', stream) -%}
     {%- if not execute or table.is_cte -%}
-        {{- return([]) -}}
+        {{- return({}) -}}
     {%- endif -%}
-    {{- return(adapter.get_columns_in_relation(table) | map(attribute='name') | map('lower') | list) -}}
+    {%- set types = {} -%}
+    {%- for column in adapter.get_columns_in_relation(table) %}{% do types.update({column.name | lower: column.dtype}) %}{% endfor -%}
+    {{- return(types) -}}
 {% endmacro %}
 
 
@@ -45,7 +47,7 @@
 
 {#- A time, UTC, without a zone. The tap has made null of 0 and "". -#}
 {% macro px_time(columns, name) %}
-    {{- px_or_null(columns, name, px_utc(px_name(name)), dbt.type_timestamp()) -}}
+    {{- px_or_null(columns, name, px_utc(px_name(name), columns.get(name | lower, '')), dbt.type_timestamp()) -}}
 {% endmacro %}
 
 {% macro px_integer(columns, name) %}

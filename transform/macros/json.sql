@@ -40,14 +40,20 @@
         {{- return("cast(" ~ value ~ " as " ~ type ~ ")") -}}
     {%- endif -%}
 {% endmacro %}
-{% macro snowflake__px_cast(value, type) %}{{ return("try_cast(" ~ value ~ " as " ~ type ~ ")") }}{% endmacro %}
+
+{#- A number of Snowflake's that is not told its digits has none behind the point. -#}
+{% macro snowflake__px_cast(value, type) %}
+    {%- set number = type | lower in ('numeric', 'number', 'decimal') -%}
+    {{- return("try_cast(" ~ value ~ " as " ~ ('numeric(38, 9)' if number else type) ~ ")") -}}
+{% endmacro %}
 
 {% macro px_json_text(expression, key) %}
     {{- return(adapter.dispatch('px_json_text', 'gainsight_px')(expression, key)) -}}
 {% endmacro %}
 {% macro default__px_json_text(expression, key) %}{{ return("(" ~ expression ~ " ->> '" ~ key ~ "')") }}{% endmacro %}
+{#- In a text of Snowflake's, a backslash escapes. -#}
 {% macro snowflake__px_json_text(expression, key) %}
-    {{- return("get(" ~ expression ~ ", '" ~ key ~ "')::varchar") -}}
+    {{- return("(" ~ expression ~ ")['" ~ (key | replace("\\", "\\\\")) ~ "']::varchar") -}}
 {% endmacro %}
 
 
