@@ -90,6 +90,7 @@ class PxStream(Stream):
         self._earlier: Callable[[], list[Job]] = list
         self._past: list[Job] = []
         self._has_failed = False
+        self._meters: RequestMeters | None = None
 
     def apply_catalog(self, catalog: Catalog) -> None:
         """Take from a catalog what is selected, and put into it the schema that holds now."""
@@ -263,7 +264,8 @@ class PxStream(Stream):
         run = self._run()
         progress = self._begin(run)
         tally = progress.tally
-        self._meters = RequestMeters(tally, self.spec.path)
+        # The same ones for the past of a stream: what has been told is not told again.
+        self._meters = self._meters or RequestMeters(tally, self.spec.path)
         try:
             with closing(self._meters), closing(progress.slices):
                 yield progress
@@ -422,7 +424,8 @@ class PxStream(Stream):
         """Move the bookmark over a slice that has been written out, and write STATE if due."""
         self._run().records += len(slice_.rows)
         progress.add(slice_)
-        self._meters.update()
+        if self._meters is not None:
+            self._meters.update()
         self.state_manager.is_flushed &= not progress.state.is_changed
         if progress.state.is_due:
             self._save(progress.state)

@@ -53,7 +53,7 @@ class RequestMeters:
         self._seconds = 0.0
 
     def close(self) -> None:
-        """Tell what has not been told yet, at the end of the stream."""
+        """Tell what has not been told yet, at the end of a stream or of its past."""
         self._tell()
 
     def update(self) -> None:

@@ -143,8 +143,8 @@ class Measure:
         if not whole.is_counted:
             return whole
         without_filter = replace(whole, note=_NO_FILTER.format(spec.replication_key))
-        edges = {ALL_TIME.start, end, ALL_TIME.end, *(end - days * DAY for days in _DAYS_BACK)}
-        edges |= set() if start is None else {start}
+        inner = (start,) if start is not None else (end - days * DAY for days in _DAYS_BACK)
+        edges = {ALL_TIME.start, *inner, end, ALL_TIME.end}
         reader, cells = self._reader(spec), []
         try:
             for window in (Window(*pair) for pair in pairwise(sorted(edges))):

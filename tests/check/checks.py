@@ -62,6 +62,7 @@ class Checked:
 def check(
     sandbox: SandboxServer,
     *streams: str,
+    catalog: dict[str, Any] | None = None,
     clock: Callable[[], int] | None = None,
     **settings: Any,
 ) -> Checked:
@@ -70,6 +71,7 @@ def check(
     Args:
         sandbox: The server.
         streams: The streams that are selected; those of the default where none is named.
+        catalog: Taken instead of one with these streams.
         clock: Tells the time of the host.
         settings: Settings of the tap.
     """
@@ -79,7 +81,7 @@ def check(
         tap = TapGainsightPx(
             clock=clock or sandbox.world.clock.now_ms,
             config=config,
-            catalog=catalog_of(*streams) if streams else None,
+            catalog=catalog_of(*streams) if streams else catalog,
             parse_env_config=False,
             setup_mapper=False,
         )

@@ -116,7 +116,7 @@ def test_max_requests_is_kept() -> None:
 def test_nothing_selected_is_nothing_asked() -> None:
     """An empty catalog is told, and is no error."""
     with SandboxServer(lively_world()) as sandbox:
-        found: Checked = check(sandbox, "no_such_stream")
+        found: Checked = check(sandbox, catalog={"streams": []})
         assert len(sandbox.requests) == 0
     assert found.says("permission", "unknown", "no stream is selected")
     assert found.report.exit_code == 0

@@ -78,6 +78,18 @@ def test_each_minute_tells_what_has_come_since_the_last(caplog: pytest.LogCaptur
     assert points(caplog, "http_request_duration") == [0.5, 0.5]
 
 
+def test_what_was_told_is_not_told_again(caplog: pytest.LogCaptureFixture) -> None:
+    """A stream whose past is filled in has two ends."""
+    tally = RunTally(Watch()).of("users")
+    meters = RequestMeters(tally, "/v1/users")
+    with caplog.at_level(logging.INFO):
+        for requests in (3, 2):
+            for _ in range(requests):
+                tally.note_request()
+            meters.close()
+    assert points(caplog, "http_request_count") == [3, 2]
+
+
 def test_a_stream_without_a_request_has_no_mean_of_them(caplog: pytest.LogCaptureFixture) -> None:
     """Another one has asked for the same."""
     with caplog.at_level(logging.INFO):
