@@ -109,7 +109,9 @@ def _by_words(words: str, facts: dict[str, Any], *, in_scroll: bool) -> TapError
         advice = "Another run or client sends the same requests: let them take turns"
         return DuplicateRequestError("", **facts, advice=advice)
     if _TOO_MANY_SCROLLS.search(words):
-        return TooManyScrollsError("", **facts, advice="Lower max_workers if it stays like this")
+        return TooManyScrollsError(
+            "", **facts, advice="Lower max_workers, or raise window_days, if it stays like this"
+        )
     may_be_gone = in_scroll and (facts["status"] in {400, 404, 410} or facts["status"] >= 500)  # noqa: PLR2004
     if may_be_gone and _SCROLL_GONE.search(words):
         return ScrollLostError(RefusedError("", **facts).message)
