@@ -5,32 +5,30 @@ from __future__ import annotations
 import copy
 import json
 import re
-import sqlite3
 import subprocess
-from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-import yaml
 from psycopg import sql
 
 from demo import services
 from tap_gainsight_px.given.values import understand
 from tap_gainsight_px.settings import SETTINGS_SCHEMA
 from tap_gainsight_px.tap import TapGainsightPx
+from tests.contract.facts import EVENT_STREAMS
 from tests.e2e.conftest import PROJECT
+from tests.e2e.equality import differences
 from tests.e2e.loader import read_tables
+from tests.e2e.meltano_project import Project, production
 from tests.tap.worlds import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from tests.e2e.conftest import Sandbox
 
-LOADER_BIN = PROJECT / ".build/target-postgres/bin"
 LOADERS = ("target-postgres", "target-snowflake")
 PLUGINS = ("tap-gainsight-px", *LOADERS)
 GIVEN: dict[str, tuple[str, Any]] = {
@@ -45,67 +43,10 @@ GIVEN: dict[str, tuple[str, Any]] = {
 """For each kind of setting: a text in the environment, and what the plugin has to get."""
 
 
-@dataclass(frozen=True)
-class Project:
-    """A Meltano project with nothing in it but a copy of our `meltano.yml`."""
-
-    folder: Path
-    env: Mapping[str, str]
-
-    @property
-    def definition(self) -> dict[str, Any]:
-        """What stands in its `meltano.yml`."""
-        text = (self.folder / "meltano.yml").read_text(encoding="utf-8")
-        read: dict[str, Any] = yaml.safe_load(text)
-        return read
-
-    def plugin(self, name: str) -> dict[str, Any]:
-        """Return the definition of a plugin."""
-        plugins = (one for kind in self.definition["plugins"].values() for one in kind)
-        return next(one for one in plugins if one["name"] == name)
-
-    def meltano(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
-        """Run Meltano to its end, which has to be a good one, and return what it printed."""
-        done = self.try_meltano(*arguments, env=env)
-        assert done.returncode == 0, done.stderr[-4000:]
-        return done.stdout
-
-    def try_meltano(
-        self, *arguments: str, env: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        """Run Meltano to its end, whatever that is."""
-        return subprocess.run(
-            [PROJECT / ".build/meltano/bin/meltano", *arguments],
-            capture_output=True,
-            check=False,
-            cwd=self.folder,
-            encoding="utf-8",
-            env={**self.env, **(env or {})},
-        )
-
-    def config(self, plugin: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Return the configuration that a plugin would get."""
-        printed = self.meltano("config", "--unsafe", "print", plugin, env=env)
-        config: dict[str, Any] = json.loads(printed)
-        return config
-
-    def kept_state(self, state_id: str) -> dict[str, Any]:
-        """Return the STATE that Meltano keeps, without asking it: each call takes seconds."""
-        query = "SELECT completed_state FROM state WHERE state_id = ?"
-        with closing(sqlite3.connect(self.folder / ".meltano" / "meltano.db")) as database:
-            (found,) = database.execute(query, (state_id,)).fetchone()
-        state: dict[str, Any] = json.loads(found)
-        return state
-
-
 @pytest.fixture
 def project(tmp_path: Path, clean_env: dict[str, str]) -> Project:
     """Copy `meltano.yml` into an empty folder."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    text = (PROJECT / "meltano.yml").read_text(encoding="utf-8")
-    (folder / "meltano.yml").write_text(text, encoding="utf-8")
-    return Project(folder, clean_env | {"NO_COLOR": "1"})
+    return Project.made_in(tmp_path / "project", clean_env)
 
 
 @pytest.mark.parametrize("loader", LOADERS)
@@ -161,13 +102,10 @@ def test_a_wrong_value_is_told_by_the_tap_in_one_line_for_each(
     project: Project, wheel_bin: Path
 ) -> None:
     """They name the setting, and come before what Meltano says of the failure."""
-    definition = project.definition
-    tap = next(iter(definition["plugins"]["extractors"]))
-    tap["executable"] = str(wheel_bin / tap["executable"])
-    (project.folder / "meltano.yml").write_text(yaml.safe_dump(definition), encoding="utf-8")
+    project.use_built(wheel_bin)
     wrong = {"PAGE_SIZE": "many", "REGION": "Mars", "SKIP_FORBIDDEN_STREAMS": "perhaps"}
     env = {f"TAP_GAINSIGHT_PX_{name}": value for name, value in wrong.items()}
-    done = project.try_meltano("invoke", "--no-install", tap["name"], env=env)
+    done = project.try_meltano("invoke", "--no-install", "tap-gainsight-px", env=env)
     assert done.returncode == 1
     errors = [line for line in done.stderr.splitlines() if "[error" in line]
     assert [line.partition("tap-gainsight-px ")[2] for line in errors[:3]] == [
@@ -222,18 +160,14 @@ def test_what_is_new_in_px_is_in_the_next_catalog(
     project: Project, sandbox: Sandbox, wheel_bin: Path
 ) -> None:
     """Meltano keeps the catalog of an earlier run, unless the definition says that it must not."""
-    definition = project.definition
-    tap = definition["plugins"]["extractors"][0]
-    # Not -e: of a tap that is being worked on Meltano keeps no catalog anyway.
-    tap["pip_url"], tap["executable"] = str(wheel_bin.parent), str(wheel_bin / tap["executable"])
-    (project.folder / "meltano.yml").write_text(yaml.safe_dump(definition), encoding="utf-8")
+    project.use_built(wheel_bin)
     env = {
         "TAP_GAINSIGHT_PX_API_KEY": services.API_KEY,
         "TAP_GAINSIGHT_PX_API_URL": sandbox.url,
         "TAP_GAINSIGHT_PX_REQUESTS_PER_SECOND": "200",
     }
     (old, *_) = sandbox.truth("user_attributes")
-    catalog = ("invoke", "--no-install", "--dump=catalog", tap["name"])
+    catalog = ("invoke", "--no-install", "--dump=catalog", "tap-gainsight-px")
     assert "madeLater" not in _custom_attributes(project.meltano(*catalog, env=env))
 
     sandbox.put("user_attributes", old | {"id": "later", "apiName": "madeLater"})
@@ -277,22 +211,13 @@ def test_a_stretch_is_read_again_and_the_job_knows_nothing_of_it(
     project: Project, sandbox: Sandbox, wheel_bin: Path, postgres: services.Postgres
 ) -> None:
     """As docs/recipes.md shows it: lost rows are back, in the tables and columns that were."""
-    definition = project.definition
-    for plugin in (one for kind in definition["plugins"].values() for one in kind):
-        folder = LOADER_BIN if plugin["name"] == "target-postgres" else wheel_bin
-        plugin["executable"] = str(folder / plugin.get("executable", plugin["name"]))
-    (project.folder / "meltano.yml").write_text(yaml.safe_dump(definition), encoding="utf-8")
+    project.use_built(wheel_bin)
     events = sandbox.truth("custom_events")
     dates = sorted(one["date"] for one in events)
     start, end = (iso(dates[len(dates) * part // 4]) for part in (1, 2))
-    env = {
-        "MELTANO_ENVIRONMENT": "prod",
-        "TAP_GAINSIGHT_PX_API_KEY": services.API_KEY,
-        "TAP_GAINSIGHT_PX_API_URL": sandbox.url,
+    env = production(sandbox, postgres.sqlalchemy_url, "again") | {
         "TAP_GAINSIGHT_PX_CUSTOM_EVENT_STREAMS": json.dumps([events[0]["eventName"]]),
         "TAP_GAINSIGHT_PX__SELECT": json.dumps(["custom_event*.*"]),
-        "TARGET_POSTGRES_SQLALCHEMY_URL": postgres.sqlalchemy_url,
-        "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "again",
     }
     run = ("run", "--no-install", "tap-gainsight-px", "target-postgres")
     project.meltano(*run, env=env)
@@ -315,6 +240,26 @@ def test_a_stretch_is_read_again_and_the_job_knows_nothing_of_it(
     assert _rows(postgres, "again") == before
     assert sum(len(rows) for rows in before.values()) > len(events)
     assert project.kept_state(JOB) == state
+
+
+def test_two_jobs_at_once_load_what_they_would_load_alone(
+    project: Project, sandbox: Sandbox, wheel_bin: Path, postgres: services.Postgres
+) -> None:
+    """Each has an extractor of its own. With one for both, each reads the other's streams."""
+    project.use_built(wheel_bin)
+    env = production(sandbox, postgres.sqlalchemy_url, "at_once")
+    project.meltano("state", "list", env=env)  # makes Meltano's own database
+    jobs = ("gainsight-px-entities", "gainsight-px-events")
+
+    runs = [project.start("run", "--no-install", job, env=env) for job in jobs]
+
+    assert [run.wait() for run in runs] == [0, 0], project.log
+    tables = read_tables(postgres.url, "at_once")
+    assert set(tables) == {"users", "accounts", *EVENT_STREAMS}
+    assert not list(differences(sandbox, tables, tables))
+    entities, events = (project.kept_state(f"prod:tap-{job}-to-target-postgres") for job in jobs)
+    assert set(entities["singer_state"]["bookmarks"]) == {"users", "accounts"}
+    assert set(events["singer_state"]["bookmarks"]) == set(EVENT_STREAMS)
 
 
 def _rows(postgres: services.Postgres, schema: str) -> dict[str, list[dict[str, Any]]]:
