@@ -7,6 +7,7 @@ PYTEST = .venv/bin/python -m pytest
 # Stamps: touched when an environment is complete; one older than its sources is made anew.
 DEV      := .venv/.ready
 MELTANO  := .build/meltano/.ready
+BACKENDS := .build/meltano-backends/.ready
 PLUGINS  := .meltano/.ready
 WHEEL    := .build/wheel/.ready
 POSTGRES := .build/target-postgres/.ready
@@ -33,7 +34,7 @@ endef
 
 # ---------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset try test lint docs site format types layers unit tap properties contract sandbox e2e snowflake transform soak soak-history soak-pipe bench newest-sdk wheel lock clean python
+.PHONY: help demo demo-reset try test lint docs site format types layers unit tap properties contract sandbox e2e meltano snowflake transform soak soak-history soak-pipe bench newest-sdk wheel lock clean python
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,7 +103,7 @@ unit: $(DEV) ## Unit tests: the quick ones
 	@$(PYTEST) tests/unit
 
 # All folders of tests that have no step of their own, so that none is forgotten.
-TAP_TESTS = $(filter-out $(addprefix tests/,unit properties contract sandbox e2e snowflake transform __pycache__),$(patsubst %/,%,$(wildcard tests/*/)))
+TAP_TESTS = $(filter-out $(addprefix tests/,unit properties contract sandbox e2e meltano snowflake transform __pycache__),$(patsubst %/,%,$(wildcard tests/*/)))
 
 tap: $(DEV) ## The tap's parts and whole runs of it, against the sandbox
 	@echo; echo "== tap tests"
@@ -123,6 +124,11 @@ sandbox: $(DEV) ## Tests of the stand-in for PX
 e2e: $(DEV) $(MELTANO) $(PLUGINS) $(WHEEL) $(POSTGRES) $(CHECKER) $(DBT) ## The built wheel into a real Postgres
 	@echo; echo "== end-to-end tests"
 	@$(PYTEST) -n 2 --dist loadfile tests/e2e
+
+# Not among the steps of `make test`: it takes five minutes.
+meltano: $(DEV) $(WHEEL) $(POSTGRES) $(BACKENDS) ## Meltano in production: interruptions, overlaps, STATE in Postgres and S3
+	@echo; echo "== Meltano in production"
+	@$(PYTEST) -n 2 tests/meltano
 
 # Not among the steps of `make test`: it takes four minutes, two of them to install. That any one stream may be missing is
 # the same for every database: `make transform` shows it.
@@ -171,7 +177,7 @@ wheel: $(DEV) ## dist/: the wheel, built by way of the sdist
 
 lock: python ## requirements/: the newest versions that pyproject.toml and *.in allow
 	@$(PYTHON) -m venv .build/uv && .build/uv/bin/python -m pip install --quiet uv
-	@for name in meltano target-postgres singer-tools dbt; do $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	@for name in meltano meltano-backends target-postgres singer-tools dbt; do $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 	@for name in target-snowflake dbt-snowflake docs; do $(subst 3.10,3.11,$(UV_COMPILE)) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 	@$(UV_COMPILE) pyproject.toml --extra parquet --extra sandbox --group dev -o requirements/dev.txt
 # One file for every Python from 3.10 on, and no index address in it.
@@ -196,6 +202,9 @@ $(DEV): .venv/.pinned pyproject.toml
 
 $(MELTANO): requirements/meltano.txt | python
 	$(call venv,Meltano (15 seconds),-r requirements/meltano.txt)
+
+$(BACKENDS): requirements/meltano-backends.txt | python
+	$(call venv,Meltano with its backends for STATE (a minute),-r requirements/meltano-backends.txt)
 
 $(POSTGRES): requirements/target-postgres.txt | python
 	$(call venv,target-postgres (15 seconds),-r requirements/target-postgres.txt)

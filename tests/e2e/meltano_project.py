@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,12 @@ class Project:
         text = (PROJECT / "meltano.yml").read_text(encoding="utf-8")
         (folder / "meltano.yml").write_text(text, encoding="utf-8")
         return cls(folder, {**env, "NO_COLOR": "1"}, **options)
+
+    def moved_to(self, folder: Path) -> Project:
+        """Return a project of the same definition in a new folder, with nothing of its runs."""
+        folder.mkdir()
+        shutil.copy(self.folder / "meltano.yml", folder)
+        return replace(self, folder=folder)
 
     @property
     def definition(self) -> dict[str, Any]:
