@@ -24,6 +24,9 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
+# The first try of several is told, and then those that somebody waits for.
+_LONG_WAIT_SECONDS = 5.0
+
 
 def retrying(
     wait: Callable[[float], None], *, seconds: float, clock: Callable[[], float]
@@ -60,6 +63,7 @@ class _Tries:
         self._clock = clock
         self._began: float | None = None
         self._step = 0.0
+        self._is_told = False
 
     def are_over(self, error: Exception) -> bool:
         """Whether the error is the last one."""
@@ -76,7 +80,10 @@ class _Tries:
         while True:
             if isinstance(error, RetriableError):
                 seconds = min(self._next_wait(error), self._left(error))
-                logger.info("%s; trying again in %.1f s", error, seconds)
+                is_news = not self._is_told or seconds >= _LONG_WAIT_SECONDS
+                self._is_told = True
+                level = logging.INFO if is_news else logging.DEBUG
+                logger.log(level, "%s; trying again in %.1f s", error, seconds)
                 self._wait_for(error, seconds)
             error = yield 0
 
