@@ -135,6 +135,14 @@ def test_a_range_behind_the_bookmark_is_nothing_to_read(sandbox: SandboxServer) 
     assert row["reads"].startswith("nothing")
 
 
+def test_what_is_asked_for_the_types_of_fields_counts_once(sandbox: SandboxServer) -> None:
+    """A sync asks for it before any stream, and the stream of attributes gets the same answer."""
+    planned = plan(sandbox, "users", "user_attributes")
+    assert planned.json["total"]["requests_for_types"] == 1
+    assert planned.row("user_attributes")["requests"] == 0
+    assert planned.row("user_attributes")["records"] == 8
+
+
 def test_state_is_left_as_it_was(sandbox: SandboxServer) -> None:
     """A plan is no sync: whoever plans twice plans the same."""
     plans = [plan(sandbox, "users", "page_view_events").json["streams"] for _ in range(2)]
