@@ -31,12 +31,12 @@ HALF = {"rules": [{"fault": "hang", "path": "/v1/events/*", "nth": 6, "times": N
 
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
-    """Serve two events a day, some users and accounts; one user is odd."""
+    """Serve two events a day, some users and accounts; one user is odd, one has no date."""
     odd = user("odd", START + 3 * DAY, score={"not": "a number"}, nobodyDeclared=1)
     world = world_of(
         Clock(),
         custom_events=[event(f"e{n}", START + n * DAY // 2) for n in range(EVENTS)],
-        users=[odd, *(user(f"u{n}", START + n * DAY) for n in range(8))],
+        users=[odd, user("undated", None), *(user(f"u{n}", START + n * DAY) for n in range(8))],
         accounts=[account(f"a{n}", START + n * DAY) for n in range(5)],
     )
     with SandboxServer(world) as server:
@@ -81,7 +81,7 @@ def test_a_whole_run(sandbox: SandboxServer, catalog: Json, settings: Json, tap:
     assert list(streams) == ["accounts", "custom_events", "users"]
     asked = Counter(PATHS.get(one.path, "users") for one in sandbox.requests)
     written = Counter(one["stream"] for one in output.of("RECORD"))
-    for name, records in (("accounts", 5), ("users", 9), ("custom_events", EVENTS)):
+    for name, records in (("accounts", 5), ("users", 10), ("custom_events", EVENTS)):
         found = streams[name]
         counts = [found[one] for one in ("announced", "arrived", "written")]
         assert counts == [records, records, written[name]], name
@@ -106,7 +106,7 @@ def test_the_table_stands_behind_the_log_and_standard_output_is_singer_alone(
     table = output.log[output.log.index("\nstream ") :]
     assert "custom_events  " in table
     assert "not of the declared type: score " in table
-    assert table.splitlines()[-1].startswith("whole: 74 records, ")
+    assert table.splitlines()[-1].startswith("whole: 75 records, ")
     assert table.splitlines()[-1].endswith("streams: 3 whole")
     assert all(json.loads(line)["type"] for line in output.text.splitlines())
 
@@ -252,7 +252,7 @@ def test_a_log_of_another_form_takes_the_table_line_by_line(
         config=settings, catalog=catalog, env={"SINGER_SDK_LOG_CONFIG": str(log_config)}
     )
     lines = [json.loads(line)["message"] for line in output.log.splitlines()]
-    assert lines[-1].startswith("whole: 74 records, ")
+    assert lines[-1].startswith("whole: 75 records, ")
 
 
 def test_who_wants_warnings_alone_gets_no_table(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,6 +61,13 @@ def test_a_share_that_falls_makes_no_line_of_its_own(shares: list[float | None])
     lines = ProgressLines()
     told = [at for at, share in enumerate(shares, 10) if lines.look(view(at, share))]
     assert len(told) <= 10 + len(shares) / 30 + 1
+
+
+def test_a_tenth_is_told_once() -> None:
+    """Also where the share has fallen in between, and every half a minute has told so."""
+    lines = ProgressLines()
+    told = [bool(lines.look(view(*one))) for one in ((12, 0.5), (42, 0.1), (50, 0.2), (55, 0.6))]
+    assert told == [True, True, False, True]
 
 
 def test_a_line_says_how_far_how_fast_how_long_and_what_it_waits_for() -> None:
@@ -166,14 +174,16 @@ def test_lines_go_through_the_log_until_the_run_is_over(
     told = len(caplog.messages)
     assert caplog.messages[0].startswith("50 % after 30 s, about 30 s left: ")
     assert len(caplog.messages) == told
+    assert "progress" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_bars_show_the_run_and_the_streams_that_are_read() -> None:
     """One that has ended makes room for the next; the log goes back to where it went before."""
     file = Terminal()
-    before = sys.stderr
+    before, stdout = sys.stderr, sys.stdout
     bars = ProgressBars(file)
     with bars.shown():
+        assert sys.stdout is stdout
         bars.show(overview([tally("users", 0.5, 10, 500), tally("[red]odd", None, 1)], 10.0))
         first, at = file.getvalue(), len(file.getvalue())
         bars.show(overview([tally("users", 1, 20, 1_000), tally("later", 0.2, 9)], 20.0))
