@@ -85,7 +85,7 @@ class RunReport:
 
         report = report_of(run, self._streams())
         if "SINGER_SDK_LOG_CONFIG" in os.environ:
-            for line in as_table(report, width=_WIDTH_OF_A_FILE).splitlines():
+            for line in filter(None, as_table(report, width=_WIDTH_OF_A_FILE).splitlines()):
                 self._logger.info("%s", line)
             return
         with suppress(OSError, ValueError, AttributeError):  # nobody listens

@@ -253,6 +253,7 @@ def test_a_log_of_another_form_takes_the_table_line_by_line(
     )
     lines = [json.loads(line)["message"] for line in output.log.splitlines()]
     assert lines[-1].startswith("whole: 75 records, ")
+    assert all(lines)
 
 
 def test_who_wants_warnings_alone_gets_no_table(
