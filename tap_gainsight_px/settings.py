@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ REGIONS = {
 _MOST_REQUESTS_PER_SECOND = 200
 _LARGEST_PAGE = 1_000
 _MOST_WORKERS = 64
+# Within this time PX answers as a rule.
+_USUAL_SECONDS = 0.2
 
 
 def _whole(minimum: int, maximum: int | None = None) -> th.IntegerType:
@@ -314,6 +317,11 @@ class Settings:
             or f"{PACKAGE}/{get_package_version(PACKAGE)}",
             run_start=floor_second(run_start),
         )
+
+    @property
+    def windows_at_once(self) -> int:
+        """How many windows are read side by side: no more than the limit on requests can use."""
+        return min(self.max_workers, math.ceil(_USUAL_SECONDS * self.requests_per_second))
 
     @property
     def sends_key_in_the_clear(self) -> bool:

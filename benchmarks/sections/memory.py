@@ -63,7 +63,7 @@ def render(figures: dict[str, Any]) -> list[str]:
         *table(["program", *(f"{int(size):,} events" for size in sizes)], rows),
         "",
         (
-            "Windows that are read, and those that wait for their turn to be written, take 112 MiB "
+            "Windows that are read, and those that wait for their turn to be written, take 150 MiB "
             "at most, whatever the size of the sync and the number of workers."
         ),
     ]

@@ -39,6 +39,8 @@ class PageRequest:
     """How many records the window held that this one is a part of."""
     fills_back: bool = False
     """Whether the latest parts come first, so that what has been read grows backwards."""
+    seconds_left: int = 0
+    """How much time is left to read, that of the window included; 0 where that is not known."""
 
     @property
     def is_settled(self) -> bool:

@@ -51,9 +51,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # What windows that are read, or wait for their turn to be written, may take together, and one of
-# them as a rule (a part of 5,000 events): more of them than the account's limit can use.
-_MOST_BYTES_HELD = 112 * 1024**2
-_USUAL_BYTES = 4 * 1024**2
+# them as a rule (a part of 7,500 events): more of them than the account's limit can use.
+_MOST_BYTES_HELD = 150 * 1024**2
+_USUAL_BYTES = 5 * 1024**2
 
 Job: TypeAlias = "Callable[[], Slice | More[Slice]]"
 
@@ -179,7 +179,7 @@ def plan_jobs(
         spec,
         run,
         state,
-        lambda ranges, **back: [reader.job(one, **back) for one in ranges],
+        reader.jobs,
         lambda jobs, windows: with_recheck(jobs, windows, reader, run.settings, state),
     )
 
@@ -351,6 +351,7 @@ def make_reader(
         window_max_records=run.settings.window_max_records,
         wait=run.cancellation.wait,
         now=run.settings.run_start,
+        windows_at_once=run.settings.windows_at_once,
     )
 
 

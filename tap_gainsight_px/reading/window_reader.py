@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, TypeAlias
 
 from tap_gainsight_px.errors import RefusedError, TapError
 from tap_gainsight_px.reading.completeness import counting_page_size, other_page_size
@@ -18,6 +19,7 @@ from tap_gainsight_px.reading.ordered_pool import More
 from tap_gainsight_px.reading.page_source import PageRequest, PageSource
 from tap_gainsight_px.reading.paginators import paginator_for
 from tap_gainsight_px.reading.window_reading import WindowReading, is_refused_filter
+from tap_gainsight_px.reading.windows import PartSizes
 from tap_gainsight_px.records.page import Slice, dates_and_keys
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from tap_gainsight_px.records.page import Row
 
 logger = logging.getLogger(__name__)
+
+Job: TypeAlias = "Callable[[], Slice | More[Slice]]"
 
 
 class WindowReader:
@@ -40,6 +44,7 @@ class WindowReader:
         window_max_records: int,
         wait: Callable[[float], None],
         now: int = 0,
+        windows_at_once: int = 1,
     ) -> None:
         """Prepare for one stream.
 
@@ -48,14 +53,28 @@ class WindowReader:
             window_max_records: A window that holds more is split.
             wait: Waits that many seconds before a window is read again.
             now: The start of the run, epoch milliseconds.
+            windows_at_once: How many windows are read side by side.
         """
         self.source = source
         self.spec = source.spec
         self.page_size = source.page_size
-        self._max_records = window_max_records
+        self._sizes = PartSizes(window_max_records, windows_at_once)
         self.wait = wait
         self.now = now
         self._formats = FilterFormats(source.spec, now)
+
+    def jobs(self, windows: Sequence[Window], *, fills_back: bool = False) -> list[Job]:
+        """Return the jobs that read windows one behind the other.
+
+        Args:
+            windows: Stretches of time.
+            fills_back: Whether they go back in time.
+        """
+        left = [*accumulate(window.seconds for window in windows[::-1])][::-1]
+        return [
+            self.job(window, fills_back=fills_back, seconds_left=seconds)
+            for window, seconds in zip(windows, left, strict=True)
+        ]
 
     def job(
         self,
@@ -65,7 +84,8 @@ class WindowReader:
         parent: str | None = None,
         needs_proof: bool = False,
         fills_back: bool = False,
-    ) -> Callable[[], Slice | More[Slice]]:
+        seconds_left: int = 0,
+    ) -> Job:
         """Return the job that reads one window.
 
         Args:
@@ -74,8 +94,16 @@ class WindowReader:
             parent: The record of the parent stream that is asked about.
             needs_proof: Whether the loader will delete what the result lacks.
             fills_back: Whether the latest part comes first, where the window is split.
+            seconds_left: How much time there is to read, this window included, if that is known.
         """
-        request = PageRequest(self.spec, window, time_format, parent, fills_back=fills_back)
+        request = PageRequest(
+            self.spec,
+            window,
+            time_format,
+            parent,
+            fills_back=fills_back,
+            seconds_left=seconds_left,
+        )
         return lambda: self._read(request, needs_proof=needs_proof)
 
     def sample(self, window: Window) -> Sequence[Row]:
@@ -128,7 +156,7 @@ class WindowReader:
                 self.source,
                 request,
                 self._formats,
-                max_records=self._max_records,
+                sizes=self._sizes,
                 wait=self.wait,
                 is_part=whole is not None,
                 needs_proof=needs_proof,

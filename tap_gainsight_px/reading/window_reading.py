@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tap_gainsight_px.api.transport import Params
     from tap_gainsight_px.reading.filter_formats import FilterFormats
     from tap_gainsight_px.reading.page_source import PageRequest, PageSource
+    from tap_gainsight_px.reading.windows import PartSizes
     from tap_gainsight_px.records.page import Page
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class WindowReading:
         request: PageRequest,
         formats: FilterFormats,
         *,
-        max_records: int,
+        sizes: PartSizes,
         wait: Callable[[float], None],
         is_part: bool,
         needs_proof: bool,
@@ -57,7 +58,7 @@ class WindowReading:
             source: Reads the pages.
             request: What is asked for.
             formats: Which way of writing times the API understands.
-            max_records: A window that holds more is split.
+            sizes: How much a window may hold, and how large its parts are otherwise.
             wait: Waits that many seconds before the window is read again.
             is_part: Whether it is a part of a window that announced records.
             needs_proof: Whether the loader will delete what the result lacks.
@@ -66,7 +67,7 @@ class WindowReading:
         self.request = formats.applied(request)
         self._formats = formats
         self._source = source
-        self._max_records = max_records
+        self._sizes = sizes
         self._wait = wait
         # One answer that arrived whole shows one moment: there are no pages to slip between.
         self._needs_proof = needs_proof and request.spec.paging is not Paging.SINGLE
@@ -191,7 +192,7 @@ class WindowReading:
 
     def _is_too_much(self, page: Page, page_size: int) -> bool:
         """Whether the window is better read in parts."""
-        ledger, most = self._ledger, self._max_records
+        ledger, most = self._ledger, self._sizes.most
         announced = ledger.announced or 0
         if ledger.arrived > MOST_RECORDS_IN_A_WINDOW:
             message = f"one window gives more than {MOST_RECORDS_IN_A_WINDOW:,} records"
@@ -214,16 +215,14 @@ class WindowReading:
         window = request.checked_window
         if window is None or window.seconds == 1:
             return []
-        # Parts are made to hold half of what they may. Nights and weekends make them unequal, and
-        # one that holds too much costs a request for nothing. Nor do workers then have to wait
-        # long, at the end of a range, for the one who reads the last part.
-        parts = -(-2 * self.holds // self._max_records)
+        left = self.holds * max(1.0, request.seconds_left / window.seconds)
+        parts = self._sizes.parts(self.holds, left)
         if 4 * self.holds > 3 * request.split_from:
             # Nearly all that the wider window held is in this part of it: a burst. Halving would
             # take a request, one after another, for each step from days down to seconds.
             parts = max(parts, _PARTS_AROUND_A_BURST)
         return [
-            replace(self._asked, window=part, split_from=self.holds)
+            replace(self._asked, window=part, split_from=self.holds, seconds_left=0)
             for part in split(window, parts)[:: -1 if request.fills_back else 1]
         ]
 

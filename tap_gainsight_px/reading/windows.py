@@ -10,6 +10,7 @@ the PX API is known to filter.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 # Width of what one record sums up, and a moment at which one begins (weeks: a Monday), in ms.
 _STEPS = {Granularity.DAY: (DAY, 0), Granularity.WEEK: (7 * DAY, 4 * DAY)}
+
+# Of what a window may hold.
+_SMALL, _LARGE = 0.5, 0.75
+# So many parts are large ones' due for each of those that read side by side.
+_ROUNDS_LEFT = 2
 
 
 @dataclass(frozen=True, order=True)
@@ -45,6 +51,34 @@ class Window:
     def seconds(self) -> int:
         """Width in seconds."""
         return (self.end - self.start) // SECOND
+
+
+@dataclass(frozen=True)
+class PartSizes:
+    """Into how many parts a window is split that holds too much.
+
+    Parts are made to hold half of what they may. Nights and weekends make them unequal, and one
+    that holds too much costs a request for nothing. Nor do workers then have to wait long, at the
+    end of a range, for the one who reads the last part.
+
+    As long as there is much to read behind them, they are made to hold three quarters: the last
+    page of a part is half empty as a rule, and fewer parts have fewer of these pages.
+    """
+
+    most: int
+    """How many records a window may hold."""
+    at_once: int
+    """How many windows are read side by side."""
+
+    def parts(self, holds: int, left: float) -> int:
+        """Return the number of parts.
+
+        Args:
+            holds: How many records the window holds.
+            left: How many there are to read, those of the window included.
+        """
+        is_long = left > _ROUNDS_LEFT * self.at_once * self.most * _LARGE
+        return math.ceil(holds / (self.most * (_LARGE if is_long else _SMALL)))
 
 
 def incremental_windows(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_gainsight_px.reading.windows import Window, cut, split
+from tap_gainsight_px.reading.windows import PartSizes, Window, cut, split
 from tap_gainsight_px.timestamps import DAY, SECOND
 
 seconds = st.integers(min_value=0, max_value=4_000_000_000)
@@ -57,6 +57,24 @@ def test_split_windows_cover_the_window_in_equal_parts(window: Window, parts: in
     assert len(found) == min(parts, window.seconds)
     widths = {part.seconds for part in found}
     assert max(widths) - min(widths) <= 1
+
+
+@given(
+    most=st.integers(1, 100_000),
+    at_once=st.integers(1, 64),
+    beyond=st.integers(1, 5_000_000),
+    left=st.integers(0, 10**9),
+)
+def test_parts_are_larger_where_much_is_left_to_read(
+    most: int, at_once: int, beyond: int, left: int
+) -> None:
+    """They hold half of what they may, or three quarters while each reader has two more to come."""
+    holds = most + beyond
+    is_long = left > 2 * at_once * 0.75 * most
+    share = 0.75 if is_long else 0.5
+    parts = PartSizes(most, at_once).parts(holds, left)
+    assert parts > 1
+    assert holds / parts <= share * most < holds / (parts - 1) + 1e-6
 
 
 def test_a_window_of_one_second_cannot_be_split() -> None:
