@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+import yaml
 from psycopg import sql
 
 from demo import services
@@ -150,8 +151,9 @@ def test_the_recipe_for_personal_data_comes_through_meltano_whole(project: Proje
     """A `null` would not: Meltano drops it, and the field would be in the table all the same."""
     page = (PROJECT / "docs" / "recipes.md").read_text(encoding="utf-8")
     (recipe,) = re.findall(r'```json\n(\{\s+"stream_maps".+?)```', page, re.DOTALL)
-    for name, value in json.loads(recipe).items():
-        project.meltano("config", "set", "tap-gainsight-px", name, json.dumps(value))
+    definition = project.definition
+    definition["plugins"]["extractors"][0]["config"] = json.loads(recipe)
+    (project.folder / "meltano.yml").write_text(yaml.safe_dump(definition), encoding="utf-8")
     config = project.config("tap-gainsight-px")
     assert {name: config[name] for name in json.loads(recipe)} == json.loads(recipe)
 
