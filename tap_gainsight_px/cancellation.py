@@ -39,6 +39,9 @@ class Cancellation:
         self._most_seconds: int | None = None
         self._reason: tuple[str, int] | None = None
         self._is_interrupted = False
+        self.last_words: Callable[[StoppedError], None] = _say_nothing
+        """Called where a signal ends the program at once, in its handler: it must wait for no lock
+        that the main thread may hold."""
 
     def __call__(self, message: str, exit_code: int = 1) -> None:
         """Ask everything to end. Safe in a signal handler; the first reason stays."""
@@ -53,13 +56,20 @@ class Cancellation:
         """
         exit_code = 128 + signum
         if self._is_interrupted:
-            os._exit(exit_code)
+            self._end_now(exit_code)
         self._is_interrupted = True
         if hasattr(signal, "setitimer"):  # Windows has none
-            signal.signal(signal.SIGALRM, lambda *_: os._exit(exit_code))
+            signal.signal(signal.SIGALRM, lambda *_: self._end_now(exit_code))
             signal.setitimer(signal.ITIMER_REAL, _SECONDS_TO_END)
         name = signal.Signals(signum).name
         self(f"stopped by {name}; run again with the last STATE to continue", exit_code)
+
+    def _end_now(self, exit_code: int) -> None:
+        try:
+            if self._reason is not None:
+                self.last_words(StoppedError(*self._reason))
+        finally:
+            os._exit(exit_code)
 
     def end_after(self, seconds: int | None) -> None:
         """End in good order so many seconds after this object was made; None: never by itself."""
@@ -89,3 +99,7 @@ class Cancellation:
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(left, _LOOK_UP_SECONDS))
             self.check()
+
+
+def _say_nothing(_: StoppedError) -> None:
+    pass

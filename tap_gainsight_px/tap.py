@@ -456,6 +456,7 @@ class TapGainsightPx(Tap):
             validate_config=True,
             setup_mapper=False,
         )
+        tap._cancellation.last_words = tap._report.cut_off
         with tap._report.around_the_run(), tap._progress.around_the_run():
             tap.setup_mapper()
             tap._warn_of_settings()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import logging
 from collections import Counter
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from tap_gainsight_px.catalog.schemas import UNEXPECTED
@@ -42,7 +42,8 @@ class Oddities:
         self._stream_name = stream_name
         self._counts: dict[Oddity, Counter[str]] = {oddity: Counter() for oddity in Oddity}
         self._slow: Counter[str] = Counter()
-        self._lock = Lock()
+        # The handler of a signal may want to report, in the middle of anything.
+        self._lock = RLock()
 
     def add_slow(self, reasons: Mapping[str, int]) -> None:
         """Count records that had to be decoded one by one, by the reason."""

@@ -63,6 +63,14 @@ class RunReport:
             raise
         self._end(None)
 
+    def cut_off(self, error: BaseException) -> None:
+        """Write the file, and no table, where the program ends at once.
+
+        Safe in the handler of a signal: no lock is taken that the main thread may hold.
+        """
+        with suppress(SettingsError):
+            self._write(error, is_over=True)
+
     def _end(self, error: BaseException | None) -> None:
         try:
             self._write(error, is_over=True)

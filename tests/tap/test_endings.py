@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import signal
 import subprocess
 import sys
@@ -126,14 +127,19 @@ def test_a_second_signal_is_no_success(sandbox: SandboxServer, catalog: Json, ta
 def test_a_signal_ends_a_run_whose_target_does_not_read(
     sandbox: SandboxServer, catalog: Json, tap: Program
 ) -> None:
-    """A full pipe keeps the tap from writing, not from ending."""
+    """A full pipe keeps the tap from writing, not from ending with a report."""
     sandbox.misbehave()
-    run = tap.start(config=config(sandbox, **SETTINGS), catalog=catalog)
+    path = tap.folder / "report.json"
+    settings = config(sandbox, report_path=str(path), **SETTINGS)
+    run = tap.start(config=settings, catalog=catalog)
     run.read_states(1)
     with pytest.raises(subprocess.TimeoutExpired):
         run.process.wait(timeout=1.5)
     run.send(signal.SIGTERM)
     assert run.process.wait(timeout=60) == 143
+    report = json.loads(path.read_text(encoding="utf-8"))
+    assert (report["outcome"], report["exit_code"]) == ("stopped", 143)
+    assert [one["outcome"] for one in report["streams"]] == ["stopped"]
     assert_nothing_lost(sandbox, run.end())
 
 
