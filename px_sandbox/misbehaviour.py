@@ -33,10 +33,10 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "unknown_parameters": ("ignored", "refused"),
     "date_form": ("any", "iso", "epoch"),
     "other_date_form": ("refused", "ignored"),
-    "last_modified_sort": ("honoured", "refused", "ignored"),
+    "last_modified_sort": ("honoured", "refused", "ignored", "by_creation"),
     "scroll_gone_status": (400, 404, 410, 500),
     "max_scrolls_status": (429, 500),
-    "last_modified_filter": ("honoured", "refused", "ignored"),
+    "last_modified_filter": ("honoured", "refused", "ignored", "by_creation"),
     "scroll_ids": ("changing", "fixed"),
     "stale_scroll_id": ("next_page", "same_page", "refused"),
     "monitoring_scroll_end": ("null", "open"),
@@ -138,7 +138,7 @@ class Misbehaviour:
         date_form: Dates in the ``filter`` of an event call are to be ``iso``, ``epoch`` or ``any``.
         other_date_form: A date in the other form is ``refused`` with 400 or ``ignored``.
         last_modified_sort: Sorts of users and accounts by a date are ``honoured``, ``refused`` with
-            400, or ``ignored``.
+            400, ``ignored``, or ignored while the records come newest first ``by_creation``.
         max_scrolls: With so many open scrolls a new one is refused (null: no limit). The default
             is that of Elasticsearch.
         max_scrolls_status: The status of that refusal, 429 or 500.

@@ -238,6 +238,8 @@ def _sort_keys(endpoint: Endpoint, params: Params, by_dates: str) -> tuple[SortK
     if doubtful and by_dates == "refused":
         msg = f"Sort field {doubtful[0].field!r} is not supported"
         raise bad_request(msg)
+    if doubtful and by_dates == "by_creation":
+        return parse_sort("-createDate")
     return tuple(key for key in keys if by_dates == "honoured" or key not in doubtful)
 
 

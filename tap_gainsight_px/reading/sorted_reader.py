@@ -1,7 +1,8 @@
 """Reads what has changed where the filter does not work: sorted by the date, newest first.
 
 The first record that has not changed since the last sync ends it, so a sync costs as many pages as
-hold changes. That the API really sorts is verified on every page; where it does not, all is read.
+hold changes. That the API really sorts is verified: the other way round another record has to come
+first, and every page has to be in order. Where it does not sort, all is read.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from tap_gainsight_px.records.page import Page, Row
 
 logger = logging.getLogger(__name__)
+
+# So many records in order are no accident. One alone would always be in order.
+_IN_ORDER = 10
+# Unlike the page size of any other request for these records.
+_OLDEST = 2
 
 
 class SortedReader:
@@ -49,6 +55,7 @@ class SortedReader:
         self._source = reader.source
         self._wait = reader.wait
         self._name = reader.spec.name
+        self._field = field
         self._sort = f"-{field}"
         self._start = start
         self._read_to = read_to
@@ -79,19 +86,36 @@ class SortedReader:
     def _read(self, page_size: int) -> Slice:
         paginator = paginator_for(self._source.spec.paging, page_size)
         params: Params | None = {"sort": self._sort, **paginator.first()}
-        changed: list[Row] = []
+        rows: list[Row] = []
         earliest: int | None = None
         while params is not None:
             page = self._page(params)
             earliest = self._check_order(page, earliest)
-            changed += [row for row in page.rows if row[0] is not None and row[0] >= self._start]
-            if earliest is not None and earliest < self._start:
+            rows += page.rows
+            if earliest < self._start and len(rows) >= _IN_ORDER:
                 break
             params = paginator.next(params, page, is_proved=False, has_news=bool(page.rows))
         else:
-            # Then all records have changed: the whole reading can be counted.
-            raise _NotSortedError("all records have changed")
+            # These can be counted when they are read as a whole.
+            message = "all records have changed, or there are too few to tell their order"
+            raise _NotSortedError(message)
+        self._check_direction(max(row[0] or 0 for row in rows))
+        changed = [row for row in rows if row[0] is not None and row[0] >= self._start]
         return Slice(_in_order(changed), read_to=self._read_to, subject=self._name)
+
+    def _check_direction(self, latest: int) -> None:
+        """Raise `_NotSortedError` unless the order turns with the sort.
+
+        Records that come newest first by themselves look sorted, until an old one changes. Such an
+        order stays as it is when it is asked for the other way round.
+        """
+        page = self._page(
+            {"sort": self._field, **paginator_for(self._source.spec.paging, _OLDEST).first()}
+        )
+        dates = [row[0] for row in page.rows]
+        if not dates or any(date is None or date >= latest for date in dates):
+            message = f"the API does not sort by {self._sort}"
+            raise _NotSortedError(message)
 
     def _page(self, params: Params) -> Page:
         try:
@@ -102,7 +126,7 @@ class SortedReader:
             message = f"the API refuses to sort by {self._sort} ({error.api_message})"
             raise _NotSortedError(message) from error
 
-    def _check_order(self, page: Page, earliest: int | None) -> int | None:
+    def _check_order(self, page: Page, earliest: int | None) -> int:
         """Return the date of the last record; raise `_NotSortedError` where the order is wrong."""
         dates, _ = dates_and_keys(page.rows)
         if not dates:

@@ -79,3 +79,31 @@ def test_an_api_that_does_not_sort_has_all_users_read(
     assert second.error is None
     assert "u3" in second.keys("users")
     assert any("sort" in line and "reading all records" in line for line in warnings(caplog))
+
+
+def test_an_order_that_only_looks_sorted_is_not_believed() -> None:
+    """Users that come newest first by themselves look sorted, until an old one changes."""
+    dates = [NOW - (number + 2) * HOUR for number in range(60)]
+    people = [user(f"u{number}", date, createDate=date) for number, date in enumerate(dates)]
+    ignored = {"last_modified_filter": "ignored", "last_modified_sort": "by_creation"}
+    with SandboxServer(world_of(users=people), ignored) as sandbox:
+        first = sync(sandbox, "users", page_size=20)
+        sandbox.world.put("users", user("u50", NOW - SECOND, createDate=dates[50]))
+        second = sync(sandbox, "users", state=first.state, page_size=20)
+    assert second.error is None
+    assert "u50" in second.keys("users")
+
+
+def test_one_record_at_the_top_proves_no_order() -> None:
+    """With pages of one record, each page would be in order, whatever the order is."""
+    people = [user(f"u{number}", NOW - (number + 2) * HOUR) for number in range(12)]
+    settings: dict[str, Any] = {"page_size": 1}
+    misbehaviour: dict[str, Any] = {"last_modified_filter": "refused"}
+    shuffled = {"path": "/v1/users", "fault": "unsorted", "times": None}
+    with SandboxServer(world_of(users=people), misbehaviour) as sandbox:
+        first = sync(sandbox, "users", **settings)
+        sandbox.world.put("users", user("u7", NOW - SECOND))
+        sandbox.misbehave(misbehaviour | {"rules": [shuffled]})
+        second = sync(sandbox, "users", state=first.state, **settings)
+    assert second.error is None
+    assert "u7" in second.keys("users")
