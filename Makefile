@@ -75,6 +75,7 @@ docs: $(DEV) ## Write what the documentation has from the code anew: tables, set
 	@.venv/bin/python -m cogapp -r -I docs $(GENERATED)
 	@.venv/bin/python -m docs.pages
 	@.venv/bin/python -m docs.sources
+	@if test -e $(SNOWFLAKE); then .venv/bin/python -m tests.snowflake.page 2> /dev/null; fi
 
 # Zensical needs Python 3.11.
 site: $(DEV) ## The documentation as a site, its links checked: .build/site/html

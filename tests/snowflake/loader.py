@@ -54,6 +54,9 @@ variants_with_null: set[str] = set()
 """Fields that a file had a JSON null for, where the column is VARIANT. Snowflake keeps it, and
 `IS NULL` does not find it."""
 
+statements: list[str] = []
+"""What the loader has sent to make tables, and how it would have merged what is staged."""
+
 
 class StagelessConnector(SnowflakeConnector):
     """The loader's connector, with a table in place of a folder on a stage."""
@@ -98,6 +101,7 @@ class StagelessConnector(SnowflakeConnector):
         statement, values = super()._get_merge_from_stage_statement(
             full_table_name, schema, sync_id, file_format, key_properties
         )
+        statements.append(statement.text)
         ((merge, select, on),) = _MERGE.findall(statement.text)
         file = f"'@~/target-snowflake/{sync_id}'(file_format => {file_format})"
         select = select.replace(file, self._own_table("stage"))
@@ -142,14 +146,17 @@ _execute = FakeSnowflakeCursor.execute
 
 def execute(cursor: FakeSnowflakeCursor, statement: str, *values: Any, **options: Any) -> Any:
     """Run a statement; a temporary table is one that stays, because DuckDB has those elsewhere."""
+    if statement.lstrip().startswith("CREATE TABLE"):
+        statements.append(statement)
     return _execute(cursor, _TEMPORARY.sub(r"\1 table", statement), *values, **options)
 
 
 class Imitation(Warehouse):
     """The imitation, with what can be asked of it alone.
 
-    `{"nulls": null}` returns `variants_with_null`, `{"serve": null}` the port of an HTTP server of
-    this process, by which other programs reach the same tables.
+    `{"nulls": null}` returns `variants_with_null`, `{"statements": null}` returns `statements`, and
+    `{"serve": null}` the port of an HTTP server of this process, by which other programs reach the
+    same tables.
     """
 
     def __init__(self, settings: Mapping[str, Any], open_until_the_end: ExitStack) -> None:
@@ -160,10 +167,12 @@ class Imitation(Warehouse):
     @property
     def steps(self) -> Steps:
         """Return what can be asked for, by name."""
-        return {**super().steps, "nulls": self._nulls, "serve": self._serve}
-
-    def _nulls(self, _: None) -> list[str]:
-        return sorted(variants_with_null)
+        return {
+            **super().steps,
+            "nulls": lambda _: sorted(variants_with_null),
+            "serve": self._serve,
+            "statements": lambda _: statements,
+        }
 
     def _serve(self, _: None) -> int:
         port: int = self._open.enter_context(server())["port"]
