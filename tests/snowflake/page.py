@@ -57,7 +57,8 @@ def page() -> str:
 
 
 def _table_of(statement: str) -> str:
-    return re.findall(r'"?GAINSIGHT_PX"?\."?(\w+)"?', statement)[0].upper()
+    name: str = re.findall(r'"GAINSIGHT_PX"\."?(\w+)', statement)[0]
+    return name.upper()
 
 
 def _plain(statement: str) -> str:
