@@ -14,6 +14,7 @@ POSTGRES := .build/target-postgres/.ready
 SNOWFLAKE := .build/target-snowflake/.ready
 CHECKER  := .build/singer-tools/.ready
 DBT      := .build/dbt/.ready
+AIRFLOW  := .build/airflow/.ready
 DBT_SNOWFLAKE := .build/dbt-snowflake/.ready
 BENCH    := .build/bench/.ready
 PEER     := .build/bench-peer/.ready
@@ -34,7 +35,7 @@ endef
 
 # ---------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset try test lint docs site format types layers unit tap properties contract sandbox e2e meltano snowflake transform soak soak-history soak-pipe bench newest-sdk wheel lock clean python
+.PHONY: help demo demo-reset try test lint docs site format types layers unit tap properties contract sandbox airflow e2e meltano snowflake transform airflow soak soak-history soak-pipe bench newest-sdk wheel lock clean python
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -147,6 +148,11 @@ transform: $(DEV) $(POSTGRES) $(DBT) ## The dbt package on a real Postgres, its 
 	@echo; echo "== dbt package"
 	@$(PYTEST) tests/transform
 
+# Not among the steps of `make test`: it takes five minutes, one of them to install.
+airflow: $(DEV) $(MELTANO) $(POSTGRES) $(AIRFLOW) ## The DAGs by a real Airflow: a backfill in shards, one of them killed, handed over
+	@echo; echo "== DAGs for Airflow"
+	@$(PYTEST) tests/airflow
+
 SEEDS ?= 200
 soak: $(DEV) ## Random faults and kills for as long as you like: make soak SEEDS=1000
 	@.venv/bin/python -m tests.chaos --seeds $(SEEDS)
@@ -178,7 +184,7 @@ wheel: $(DEV) ## dist/: the wheel, built by way of the sdist
 
 lock: python ## requirements/: the newest versions that pyproject.toml and *.in allow
 	@$(PYTHON) -m venv .build/uv && .build/uv/bin/python -m pip install --quiet uv
-	@for name in meltano meltano-backends target-postgres singer-tools dbt; do $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	@for name in meltano meltano-backends target-postgres singer-tools dbt airflow; do $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 	@for name in target-snowflake dbt-snowflake docs; do $(subst 3.10,3.11,$(UV_COMPILE)) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 	@$(UV_COMPILE) pyproject.toml --extra parquet --extra sandbox --group dev -o requirements/dev.txt
 # One file for every Python from 3.10 on, and no index address in it.
@@ -209,6 +215,9 @@ $(BACKENDS): requirements/meltano-backends.txt | python
 
 $(POSTGRES): requirements/target-postgres.txt | python
 	$(call venv,target-postgres (15 seconds),-r requirements/target-postgres.txt)
+
+$(AIRFLOW): requirements/airflow.txt | python
+	$(call venv,Airflow (a minute),--prefer-binary -r requirements/airflow.txt)
 
 $(DBT): requirements/dbt.txt | python
 	$(call venv,dbt (half a minute),-r requirements/dbt.txt)

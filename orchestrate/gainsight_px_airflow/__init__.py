@@ -1,0 +1,1 @@
+"""What the DAGs need, without Airflow: Meltano, time shards and the joining of STATE."""
