@@ -31,7 +31,7 @@ _SIDE_BY_SIDE = 2
 def main() -> None:
     """Measure and print each time, and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=60_000, help="custom events in a year")
+    parser.add_argument("--events", type=int, default=600_000, help="custom events in a year")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--weeks", type=int, default=8)
     given = parser.parse_args()
