@@ -40,6 +40,7 @@ def test_shards_are_as_wide_as_asked_for_and_begin_on_mondays(
     for one in (newest, *others)[:-1]:
         assert (one.start.weekday(), written(one.start)[10:]) == (MONDAY, "T00:00:00Z")
     if others:
+        assert others[-1].end - others[-1].start <= timedelta(weeks=weeks)
         assert NEWEST <= newest.end - newest.start < NEWEST + timedelta(weeks=weeks)
 
 
