@@ -105,7 +105,7 @@ unit: $(DEV) ## Unit tests: the quick ones
 	@$(PYTEST) tests/unit
 
 # All folders of tests that have no step of their own, so that none is forgotten.
-TAP_TESTS = $(filter-out $(addprefix tests/,unit properties contract sandbox e2e meltano snowflake transform __pycache__),$(patsubst %/,%,$(wildcard tests/*/)))
+TAP_TESTS = $(filter-out $(addprefix tests/,unit properties contract sandbox e2e airflow meltano snowflake transform __pycache__),$(patsubst %/,%,$(wildcard tests/*/)))
 
 tap: $(DEV) ## The tap's parts and whole runs of it, against the sandbox
 	@echo; echo "== tap tests"

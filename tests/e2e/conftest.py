@@ -46,10 +46,10 @@ WORLD = {
 
 
 def built(path: str) -> Path:
-    """Return what `make e2e` has built at this path below `.build`."""
+    """Return what the make target of these tests has built at this path below `.build`."""
     found = PROJECT / ".build" / path
     if not found.exists():
-        message = f"{found} is missing: run `make e2e`, which builds it"
+        message = f"{found} is missing: the make target of these tests builds it"
         raise FileNotFoundError(message)
     return found
 
