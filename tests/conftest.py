@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,3 +25,13 @@ def _no_proxy() -> Iterator[None]:
         for name in proxy_variables():
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _takes_interrupts() -> None:
+    """Let the programs that tests start take SIGINT.
+
+    A shell has what it starts in the background ignore it, and so would all that is started there.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
