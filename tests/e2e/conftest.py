@@ -98,15 +98,22 @@ class Sandbox:
         requests.post(url, json=body, timeout=30).raise_for_status()
 
 
+@contextmanager
+def a_world(options: Mapping[str, str], wheel_bin: Path, folder: Path) -> Iterator[Sandbox]:
+    """Start the wheel's px-sandbox with a world of its own, made by these options."""
+    anchor = datetime.now(timezone.utc) - timedelta(hours=3)
+    world = {**options, "--anchor": anchor.isoformat(timespec="seconds")}
+    texts = [text for option in world.items() for text in option]
+    program = wheel_bin / "px-sandbox"
+    with services.sandbox(program, *texts, log=folder / "sandbox.log") as url:
+        yield Sandbox(url)
+
+
 @pytest.fixture
 def sandbox(wheel_bin: Path, tmp_path: Path) -> Iterator[Sandbox]:
-    """Start the wheel's px-sandbox with a world of its own for each test."""
-    anchor = datetime.now(timezone.utc) - timedelta(hours=3)
-    world = WORLD | {"--anchor": anchor.isoformat(timespec="seconds")}
-    options = [text for option in world.items() for text in option]
-    program = wheel_bin / "px-sandbox"
-    with services.sandbox(program, *options, log=tmp_path / "sandbox.log") as url:
-        yield Sandbox(url)
+    """Start a world for each test."""
+    with a_world(WORLD, wheel_bin, tmp_path) as started:
+        yield started
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from demo import services
-from tests.e2e.conftest import Sandbox, built, clean_env, postgres, wheel_bin
+from tests.e2e.conftest import Sandbox, a_world, built, clean_env, postgres, wheel_bin
 from tests.e2e.equality import differences
 from tests.e2e.loader import read_tables
 from tests.e2e.meltano_project import Project, production
@@ -27,6 +26,8 @@ from tests.e2e.meltano_project import Project, production
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from demo import services
 
 __all__ = ["clean_env", "postgres", "wheel_bin"]
 
@@ -59,13 +60,9 @@ _A_MOMENT = 0.02
 
 @pytest.fixture
 def sandbox(wheel_bin: Path, tmp_path: Path) -> Iterator[Sandbox]:
-    """Start a px-sandbox with a world of its own for each test."""
-    anchor = datetime.now(timezone.utc) - timedelta(hours=3)
-    world = WORLD | {"--anchor": anchor.isoformat(timespec="seconds")}
-    options = [text for option in world.items() for text in option]
-    program = wheel_bin / "px-sandbox"
-    with services.sandbox(program, *options, log=tmp_path / "sandbox.log") as url:
-        yield Sandbox(url)
+    """Start a world for each test."""
+    with a_world(WORLD, wheel_bin, tmp_path) as started:
+        yield started
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ import yaml
 from psycopg.rows import dict_row
 
 from demo import services
+from demo.report import STREAMS
 from tests.e2e.conftest import built, open_folder
 from tests.e2e.loader import PROJECT, kept_loader
 from tests.snowflake.process import Process, shipped_settings, warehouse
-from tests.transform.world import STREAMS, load, make_world
+from tests.transform.world import load, make_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

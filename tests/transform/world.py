@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from demo.report import STREAMS
 from px_sandbox import ManualClock, SandboxServer, World, WorldPlan
 from tests.tap.harness import sync
 from tests.tap.worlds import DAY, NOW, SECOND
@@ -11,21 +12,6 @@ from tests.tap.worlds import DAY, NOW, SECOND
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# What the package reads, and nothing else.
-STREAMS = (
-    "accounts",
-    "users",
-    "engagements",
-    "features",
-    "custom_events",
-    "email_events",
-    "engagement_view_events",
-    "feature_match_events",
-    "form_submit_events",
-    "page_view_events",
-    "session_events",
-    "survey_responses",
-)
 GONE_ACCOUNT = "account-00003"
 
 
