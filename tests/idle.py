@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 def wait_until_idle(
     pool: OrderedPool[Any], busy: int = 0, enough: Callable[[], bool] = lambda: False
 ) -> None:
-    """Wait until no worker but so many busy ones finds a job that it may begin, or it is enough."""
+    """Wait until so many workers run jobs and the others found none they may begin, or it is enough.
+
+    A thread that has only just been started is neither: it has not looked yet.
+    """
     for _ in range(1_000):
         with pool._changed:  # noqa: SLF001
-            if pool._idle + busy == pool._threads or enough():  # noqa: SLF001
+            is_settled = pool._running == busy and pool._idle + busy == pool._threads  # noqa: SLF001
+            if is_settled or enough():
                 return
             pool._changed.wait(0.01)  # noqa: SLF001
     pytest.fail("the workers are still busy")
