@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def wait_until_idle(
     pool: OrderedPool[Any], busy: int = 0, enough: Callable[[], bool] = lambda: False
 ) -> None:
-    """Wait until so many workers run jobs and the others found none they may begin, or it is enough.
+    """Wait until so many workers run jobs and the others find none to begin, or it is enough.
 
     A thread that has only just been started is neither: it has not looked yet.
     """

@@ -11,7 +11,9 @@ from tap_gainsight_px.errors import RefusedError
 from tap_gainsight_px.reading.ordered_pool import OrderedPool
 from tap_gainsight_px.reading.page_source import PageSource
 from tap_gainsight_px.reading.window_reader import WindowReader
+from tap_gainsight_px.reading.windows import Window
 from tap_gainsight_px.records.decoder import PageDecoder
+from tap_gainsight_px.timestamps import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,8 +36,17 @@ EVENTS = StreamSpec(
 )
 SCHEMA = {"properties": {"date": {"type": ["string", "null"], "format": "date-time"}}}
 
+WINDOW = Window(0, 1_000 * SECOND)
+"""Where `events` lie, and what `read` reads."""
+
 # What may go wrong with one request, see `ScrollApi._fault`.
 FAULTS = ("well", "expired", "moved on", "repeated", "empty", "too high", "too low", "no count")
+
+
+def events(number: int) -> list[dict[str, Any]]:
+    """Make so many events, spread over `WINDOW`."""
+    step = WINDOW.end // max(number, 1)
+    return [{"eventId": str(one), "date": one * step} for one in range(number)]
 
 
 class ScrollApi:
@@ -110,3 +121,9 @@ def run(*jobs: Callable[[], Any]) -> list[Slice]:
         return list(pool.queue(jobs))
     finally:
         pool.close()
+
+
+def read(api: ScrollApi, *, page_size: int = 5, window_max_records: int = 1_000) -> list[Slice]:
+    """Read `WINDOW` to its end."""
+    reader = make_reader(api, page_size=page_size, window_max_records=window_max_records)
+    return run(reader.job(WINDOW, TimeFormat.EPOCH_MS))
