@@ -21,6 +21,7 @@ from demo import report, services
 from demo.__main__ import WORLD
 from px_sandbox import ManualClock, World, WorldPlan
 from tests.e2e.conftest import PROJECT, open_folder
+from tests.patience import PATIENCE
 from tests.transform import truth
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def test_interrupted_demo_leaves_nothing_running(demo_home: Path) -> None:
     assert "Stopped." in rest
     assert not (demo_home / "postgres/postmaster.pid").exists()
     with pytest.raises(requests.ConnectionError):
-        requests.get(api_url, timeout=5)
+        requests.get(api_url, timeout=PATIENCE)
 
 
 @pytest.fixture

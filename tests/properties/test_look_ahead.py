@@ -11,6 +11,7 @@ import pytest
 
 from tap_gainsight_px.reading.ordered_pool import More, OrderedPool
 from tests.idle import wait_until_idle
+from tests.patience import PATIENCE
 from tests.properties.pools import make_pool
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def after(event: threading.Event, result: int) -> Job:
     """Make a job that waits for an event."""
-    return lambda: result if event.wait(10) else -1
+    return lambda: result if event.wait(PATIENCE) else -1
 
 
 def test_look_ahead_stops_when_enough_is_held() -> None:
@@ -41,7 +42,7 @@ def test_look_ahead_stops_when_enough_is_held() -> None:
     pool = make_pool(workers=1, capacity=3)
     queue = pool.queue(count(number) for number in range(1_000))
     try:
-        assert enough.wait(10)
+        assert enough.wait(PATIENCE)
         first = next(queue)
     finally:
         pool.close()
@@ -137,7 +138,7 @@ def test_workers_begin_again_when_there_is_use_for_them() -> None:
         nonlocal is_busy
         wait_until_idle(pool, 1)
         is_busy = False
-        return 1 if ahead.wait(10) else 0
+        return 1 if ahead.wait(PATIENCE) else 0
 
     def second() -> int:
         ahead.set()
@@ -157,7 +158,7 @@ def test_the_awaited_job_begins_even_when_enough_is_held() -> None:
     later_done = threading.Event()
 
     def split_late() -> More[int]:
-        later_done.wait(10)
+        later_done.wait(PATIENCE)
         return More([lambda: 1, lambda: 2])
 
     def later() -> int:
@@ -177,7 +178,7 @@ def test_a_worker_keeps_nothing_of_a_result_that_has_been_taken() -> None:
 
     def next_job() -> set[int]:
         began.set()
-        may_end.wait(10)
+        may_end.wait(PATIENCE)
         return set()
 
     pool = OrderedPool[set[int]](1, capacity=100, weigh=len, check=lambda: None)
@@ -185,7 +186,7 @@ def test_a_worker_keeps_nothing_of_a_result_that_has_been_taken() -> None:
         results = pool.queue([lambda: {1}, lambda: {2}])
         pool.queue([next_job])
         taken = [weakref.ref(one) for one in results]
-        assert began.wait(10)
+        assert began.wait(PATIENCE)
         assert [one() for one in taken] == [None, None]
     finally:
         may_end.set()
@@ -202,7 +203,7 @@ def test_later_queues_are_read_ahead() -> None:
 
     pool = make_pool(workers=2)
     try:
-        first_queue = pool.queue([lambda: 1 if ahead.wait(10) else 0])
+        first_queue = pool.queue([lambda: 1 if ahead.wait(PATIENCE) else 0])
         second_queue = pool.queue([second])
         assert list(first_queue) == [1]
         assert list(second_queue) == [2]
@@ -218,7 +219,7 @@ def looking_ahead() -> list[Job]:
         ahead.set()
         return 2
 
-    return [lambda: 1 if ahead.wait(10) else 0, second]
+    return [lambda: 1 if ahead.wait(PATIENCE) else 0, second]
 
 
 def test_an_abandoned_queue_leaves_its_room_and_the_workers_to_the_next() -> None:
@@ -250,14 +251,14 @@ def test_a_job_that_ends_after_its_queue_was_abandoned_takes_no_room() -> None:
 
     def late() -> int:
         begun.set()
-        abandoned.wait(10)
+        abandoned.wait(PATIENCE)
         return 9
 
     pool = OrderedPool[int](2, capacity=10, weigh=lambda result: result, check=lambda: None)
     try:
         queue = pool.queue([lambda: 0, late])
         assert next(queue) == 0
-        assert begun.wait(10)
+        assert begun.wait(PATIENCE)
         queue.close()
         later = pool.queue(looking_ahead())
         abandoned.set()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tap_gainsight_px.errors import NoWorkersError
 from tap_gainsight_px.reading.ordered_pool import More, OrderedPool
+from tests.patience import PATIENCE
 from tests.properties.pools import make_pool
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def test_the_consumer_looks_up_while_it_waits() -> None:
         raise InterruptedError(message)
 
     pool: OrderedPool[int] = OrderedPool(1, capacity=1, weigh=lambda _: 1, check=check)
-    queue = pool.queue([lambda: 1 if never.wait(10) else 0])
+    queue = pool.queue([lambda: 1 if never.wait(PATIENCE) else 0])
     with pytest.raises(InterruptedError):
         next(queue)
     never.set()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_gainsight_px.api.rate_limit import RateLimit
+from tests.patience import PATIENCE
 
 
 class Clock:
@@ -83,7 +84,7 @@ def test_it_says_when_more_workers_would_only_wait() -> None:
 
     def wait(_: float) -> None:
         asked.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE)
         message = "enough"
         raise InterruptedError(message)
 
@@ -100,7 +101,7 @@ def test_it_says_when_more_workers_would_only_wait() -> None:
     for number, thread in enumerate(threads, 1):
         used_up.append(rate_limit.is_used_up)
         thread.start()
-        assert asked.wait(10)
+        assert asked.wait(PATIENCE)
         for _ in range(1_000):
             if rate_limit._asking == number:  # noqa: SLF001
                 break

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tap_gainsight_px.api.scroll_limit import ScrollLimit
 from tap_gainsight_px.errors import StoppedError
+from tests.patience import PATIENCE
 from tests.transport.wire import FakeTime
 
 
@@ -77,7 +78,7 @@ def test_who_waits_goes_on_when_another_scroll_ends() -> None:
 
     def wait(_: float) -> None:
         waiting.set()
-        assert over.wait(10)
+        assert over.wait(PATIENCE)
 
     limit = ScrollLimit(1, clock=time.clock, wait=wait)
     done: list[str] = []
@@ -89,9 +90,9 @@ def test_who_waits_goes_on_when_another_scroll_ends() -> None:
     worker = threading.Thread(target=work)
     with pytest.raises(ValueError, match="broken"), limit.scroll():  # noqa: PT012
         worker.start()
-        assert waiting.wait(10)
+        assert waiting.wait(PATIENCE)
         assert done == []
         raise ValueError("broken")
     over.set()
-    worker.join(10)
+    worker.join(PATIENCE)
     assert done == ["second"]

@@ -9,6 +9,7 @@ import requests
 
 from px_sandbox.endpoints import ENDPOINTS
 from tests.contract.facts import STREAM_FACTS
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,7 @@ class Client:
         self.sandbox = sandbox
 
     def get(
-        self, path: str, params: Any = None, *, key: str | None = "", timeout: float = 5
+        self, path: str, params: Any = None, *, key: str | None = "", timeout: float = PATIENCE
     ) -> requests.Response:
         """Return the raw answer; ``key=None`` sends no key."""
         headers = {} if key is None else {KEY_HEADER: key or self.sandbox.api_key}

@@ -10,6 +10,7 @@ import requests
 
 from px_sandbox import KINDS, World
 from px_sandbox.endpoints import ENDPOINTS
+from tests.patience import PATIENCE
 from tests.sandbox.client import (
     DAY,
     KEY_HEADER,
@@ -144,7 +145,7 @@ def test_preferences_have_two_versions_and_unset_ones_are_null(
         f"{client.sandbox.url}/v2/user/preferences",
         json={"identifyId": "a@example.com"},
         headers={KEY_HEADER: client.sandbox.api_key},
-        timeout=5,
+        timeout=PATIENCE,
     )
     assert posted.json() == two
     assert client.get("/v1/user/preferences/c@example.com").status_code == 404
@@ -157,7 +158,7 @@ def test_preferences_by_body_need_an_identify_id(client: Client, body: str) -> N
         f"{client.sandbox.url}/v1/user/preferences",
         data=body,
         headers={KEY_HEADER: client.sandbox.api_key},
-        timeout=5,
+        timeout=PATIENCE,
     )
     assert answer.status_code == 400
     assert "identifyId" in message_of(answer)

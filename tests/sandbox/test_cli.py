@@ -18,6 +18,7 @@ import pytest
 import requests
 
 from px_sandbox import EVENT_KINDS, FAULTS, Misbehaviour
+from tests.patience import PATIENCE
 from tests.sandbox.client import CUSTOM, KEY_HEADER
 
 if TYPE_CHECKING:
@@ -57,17 +58,17 @@ def test_it_says_one_line_when_ready_and_ends_quietly(number: signal.Signals) ->
     """Port 0 is a free port, the line holds all that is needed, a signal ends it with 0."""
     with running("--port", "0") as (process, url, key):
         assert key == "sandbox-key"
-        answer = requests.get(f"{url}/v1/users", headers={KEY_HEADER: key}, timeout=5)
+        answer = requests.get(f"{url}/v1/users", headers={KEY_HEADER: key}, timeout=PATIENCE)
         assert answer.json()["totalHits"] == 200
         process.send_signal(number)
-        assert process.communicate(timeout=5) == ("", "")
+        assert process.communicate(timeout=PATIENCE) == ("", "")
         assert process.returncode == 0
 
 
 def test_the_number_of_events_is_the_one_asked_for() -> None:
     """However many there are: all are there when the line says that it is ready."""
     with running("--events", "20000") as (_, url, _key):
-        counts = requests.get(f"{url}/_sandbox/status", timeout=5).json()["counts"]
+        counts = requests.get(f"{url}/_sandbox/status", timeout=PATIENCE).json()["counts"]
     assert sum(counts[kind] for kind in EVENT_KINDS) == 20_000
 
 
@@ -81,9 +82,9 @@ def test_options_shape_the_world_and_the_misbehaviour(tmp_path: Path) -> None:
     ).split()
     misbehave = json.dumps({"rules": [{"fault": "http_500", "path": "/v1/segment"}]})
     with running(*options, "--misbehave", misbehave) as (_, url, key):
-        status = requests.get(f"{url}/_sandbox/status", timeout=5).json()
-        answer = requests.get(f"{url}/v1/segment", headers={KEY_HEADER: key}, timeout=5)
-        requests.get(f"{url}{CUSTOM}", headers={KEY_HEADER: key}, timeout=5)
+        status = requests.get(f"{url}/_sandbox/status", timeout=PATIENCE).json()
+        answer = requests.get(f"{url}/v1/segment", headers={KEY_HEADER: key}, timeout=PATIENCE)
+        requests.get(f"{url}{CUSTOM}", headers={KEY_HEADER: key}, timeout=PATIENCE)
     assert (status["seed"], status["anchor"], key) == (7, "2024-06-10T00:00:00.000Z", "other")
     assert [status["counts"][kind] for kind in ("users", "accounts", "custom_events")] == [
         11,
@@ -104,9 +105,9 @@ def test_options_for_the_ways_of_the_live_api() -> None:
     """Values, duplicates, the clock, and parameters that a call does not know."""
     options = ("--strict", "--clock-behind-seconds=3600")
     with running(*options, "--events", "10") as (_, url, key):
-        status = requests.get(f"{url}/_sandbox/status", timeout=5).json()
+        status = requests.get(f"{url}/_sandbox/status", timeout=PATIENCE).json()
         answers = [
-            requests.get(f"{url}/v1/accounts{query}", headers={KEY_HEADER: key}, timeout=5)
+            requests.get(f"{url}/v1/accounts{query}", headers={KEY_HEADER: key}, timeout=PATIENCE)
             for query in ("?pageSize=1000", "?pageSize=1000", "?limit=5")
         ]
     assert [answer.status_code for answer in answers] == [200, 429, 400]
@@ -120,7 +121,12 @@ def test_options_for_the_ways_of_the_live_api() -> None:
 def test_help_names_every_fault_and_every_option() -> None:
     """With what it does and, for an option, its default."""
     done = subprocess.run(  # noqa: S603 - our own program
-        [*COMMAND, "--help"], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=10
+        [*COMMAND, "--help"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
     )
     for name, fault in FAULTS.items():
         assert f"  {name:24}{fault.about}" in done.stdout
@@ -145,7 +151,12 @@ def test_help_names_every_fault_and_every_option() -> None:
 def test_wrong_options_are_explained_without_a_traceback(options: list[str], message: str) -> None:
     """Usage on stderr, exit code 2."""
     done = subprocess.run(  # noqa: S603 - our own program
-        [*COMMAND, *options], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=10
+        [*COMMAND, *options],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
     assert done.returncode == 2
     assert message in done.stderr
@@ -160,7 +171,7 @@ def test_a_port_in_use_is_explained_without_a_traceback(sandbox: SandboxServer) 
         capture_output=True,
         text=True,
         check=False,
-        timeout=10,
+        timeout=PATIENCE,
     )
     assert done.returncode == 1
     assert done.stderr.startswith("px-sandbox cannot listen: ")
@@ -176,7 +187,7 @@ def test_without_aiohttp_it_says_what_to_install() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=10,
+        timeout=PATIENCE,
     )
     assert done.returncode == 1
     assert done.stderr == "px-sandbox needs aiohttp: pip install 'tap-gainsight-px[sandbox]'\n"

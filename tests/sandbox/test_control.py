@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from px_sandbox import KINDS, ManualClock, SandboxServer, World, WorldPlan
+from tests.patience import PATIENCE
 from tests.sandbox.client import CUSTOM, NOW, Client, event, user
 
 
@@ -18,8 +19,8 @@ def steer(sandbox: SandboxServer) -> Any:
     def call(name: str, body: Any = None, **params: Any) -> requests.Response:
         url = f"{sandbox.url}/_sandbox/{name}"
         if body is None:
-            return requests.get(url, params=params, timeout=5)
-        return requests.post(url, json=body, timeout=5)
+            return requests.get(url, params=params, timeout=PATIENCE)
+        return requests.post(url, json=body, timeout=PATIENCE)
 
     return call
 
@@ -28,7 +29,7 @@ def test_status_tells_the_seed_the_time_and_the_counts() -> None:
     """All kinds are counted, and no key is needed."""
     plan = WorldPlan(anchor_ms=NOW, seed=42, events=100, users=5)
     with SandboxServer(World.generated(plan, ManualClock(NOW))) as sandbox:
-        status = requests.get(f"{sandbox.url}/_sandbox/status", timeout=5).json()
+        status = requests.get(f"{sandbox.url}/_sandbox/status", timeout=PATIENCE).json()
     assert (status["seed"], status["anchor"]) == (42, "2024-06-10T06:13:20.000Z")
     assert status["now"] == status["anchor"]
     assert status["counts"].keys() == KINDS.keys()
@@ -64,7 +65,7 @@ def test_records_can_be_put_and_deleted(client: Client, world: World, steer: Any
     """With the digits they were sent with, and visible from when it was asked for."""
     url = f"{client.sandbox.url}/_sandbox/records"
     text = f'{{"kind": "custom_events", "records": [{{"eventId": "a", "date": {NOW}, "n": 1.10}}]}}'
-    assert requests.post(url, data=text, timeout=5).json() == {"put": 1}
+    assert requests.post(url, data=text, timeout=PATIENCE).json() == {"put": 1}
     assert b'"n":1.10' in client.get(CUSTOM).content
     late = {"kind": "custom_events", "records": [event("b")], "visible_from_ms": NOW + 1}
     steer("records", late)

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from px_sandbox import FAULTS, Misbehaviour, Rule, World
+from tests.patience import PATIENCE
 from tests.sandbox.client import CUSTOM, KEY_HEADER, LAST_WEEK, NOW, Client, event, rows
 
 PARAMS = {"filter": LAST_WEEK, "pageSize": 2}
@@ -101,7 +102,9 @@ def test_a_reset_is_a_reset_and_a_short_body_an_orderly_close(
     def read() -> bytes:
         nonlocal answer
         headers = {KEY_HEADER: client.sandbox.api_key}
-        answer = requests.get(client.sandbox.url + CUSTOM, headers=headers, stream=True, timeout=5)
+        answer = requests.get(
+            client.sandbox.url + CUSTOM, headers=headers, stream=True, timeout=PATIENCE
+        )
         return answer.content
 
     with pytest.raises(requests.RequestException, match=message):
@@ -205,7 +208,7 @@ def test_a_redirect_leads_to_another_host_name(client: Client) -> None:
     location = answer.headers["Location"]
     assert answer.status_code == 302
     assert location.startswith(f"http://localhost:{client.sandbox.port}{CUSTOM}?")
-    requests.get(location, headers={KEY_HEADER: "leaked"}, timeout=5)
+    requests.get(location, headers={KEY_HEADER: "leaked"}, timeout=PATIENCE)
     seen = client.sandbox.requests[-1]
     assert (seen.host, seen.with_key) == (f"localhost:{client.sandbox.port}", True)
 

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from px_sandbox import SandboxServer, World
+from tests.patience import PATIENCE
 from tests.sandbox.client import CUSTOM, KEY_HEADER, NOW, Client, message_of
 
 PAGE_LIMITS = {
@@ -119,7 +120,7 @@ def test_a_parameter_the_call_does_not_take_is_ignored(client: Client) -> None:
 def test_only_reading_is_supported(sandbox: SandboxServer) -> None:
     """A POST to a list is refused by name."""
     answer = requests.post(
-        f"{sandbox.url}/v1/users", headers={KEY_HEADER: sandbox.api_key}, timeout=5
+        f"{sandbox.url}/v1/users", headers={KEY_HEADER: sandbox.api_key}, timeout=PATIENCE
     )
     assert answer.status_code == 405
 

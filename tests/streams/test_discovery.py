@@ -14,6 +14,7 @@ import pytest
 from px_sandbox import SandboxServer
 from tap_gainsight_px.discovery import Discovered, discover_all
 from tests.contract.facts import PROJECT, STREAM_FACTS
+from tests.patience import PATIENCE
 from tests.streams.rich import now, rich_world
 from tests.streams.runs import names_of
 from tests.streams.truth import DAY, iso
@@ -108,7 +109,7 @@ def test_the_schema_messages_are_those_of_the_catalog(sandbox: SandboxServer) ->
 
 def test_what_px_is_asked_about_each_stream_is_asked_side_by_side() -> None:
     """With many tables of events, the first record would wait for one sample after another."""
-    side_by_side = threading.Barrier(3, timeout=10)
+    side_by_side = threading.Barrier(3, timeout=PATIENCE)
 
     def found(name: str) -> Discovered:
         side_by_side.wait()

@@ -19,6 +19,7 @@ from tap_gainsight_px.errors import RefusedError, StoppedError
 from tap_gainsight_px.reading import planner
 from tap_gainsight_px.tap import TapGainsightPx
 from tests.idle import wait_until_idle
+from tests.patience import PATIENCE
 from tests.tap.harness import PROJECT, Output, config, discover, environment, sync
 from tests.tap.worlds import DAY, events_at, iso, present_day
 
@@ -136,7 +137,7 @@ def test_a_signal_ends_a_run_whose_target_does_not_read(
     with pytest.raises(subprocess.TimeoutExpired):
         run.process.wait(timeout=1.5)
     run.send(signal.SIGTERM)
-    assert run.process.wait(timeout=60) == 143
+    assert run.process.wait(PATIENCE) == 143
     report = json.loads(path.read_text(encoding="utf-8"))
     assert (report["outcome"], report["exit_code"]) == ("stopped", 143)
     assert [one["outcome"] for one in report["streams"]] == ["stopped"]
@@ -304,7 +305,7 @@ def test_an_error_that_ends_the_run_stops_the_workers(sandbox: SandboxServer) ->
         tap.sync_all()
     workers = set(threading.enumerate()) - before
     for worker in workers:
-        worker.join(10)
+        worker.join(PATIENCE)
     assert not [worker for worker in workers if worker.is_alive()]
 
 

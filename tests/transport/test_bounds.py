@@ -12,6 +12,7 @@ import pytest
 from tap_gainsight_px.api import connection as connection_module
 from tap_gainsight_px.api.deadline import Deadline
 from tap_gainsight_px.errors import AnswerLostError, RefusedError, TooLargeError
+from tests.patience import PATIENCE
 from tests.transport.wire import PATH, USERS, FakeTime, RawServer, http, transport_to, users
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def test_a_wait_is_never_longer_than_the_time_that_is_left(begun: bytes) -> None
     def late(_: int) -> Iterator[bytes]:
         time.wait(599.9)
         yield begun
-        over.wait(5)  # after that the server would be the one to give up
+        over.wait(PATIENCE)  # after that the server would be the one to give up
 
     with RawServer(late) as server:
         transport = transport_to(server.url, time, timeout=600, retry_timeout_seconds=0)
@@ -112,7 +113,7 @@ def test_an_answer_that_announces_too_much_is_not_even_read() -> None:
 
     def announced(_: int) -> Iterator[bytes]:
         yield STATUS + b"Content-Length: 999999999\r\n\r\n"
-        over.wait(5)  # after that the server would be the one to give up
+        over.wait(PATIENCE)  # after that the server would be the one to give up
 
     with RawServer(announced) as server:
         with pytest.raises(RefusedError, match="the answer is larger than 64 MiB"):

@@ -20,6 +20,7 @@ from tap_gainsight_px.errors import (
     ScrollLostError,
     TooManyScrollsError,
 )
+from tests.patience import PATIENCE
 from tests.transport.wire import (
     PATH,
     USERS,
@@ -109,7 +110,7 @@ def test_while_one_request_waits_as_a_duplicate_the_others_go_on() -> None:
     def wait(seconds: float) -> None:
         if seconds:
             waiting.set()
-            assert over.wait(10)
+            assert over.wait(PATIENCE)
 
     def answer(_: int) -> bytes:
         is_first = "first" in server.requests[-1].line and not waiting.is_set()
@@ -119,11 +120,11 @@ def test_while_one_request_waits_as_a_duplicate_the_others_go_on() -> None:
         transport = Transport(settings_for(server.url), limit, wait, clock=time.clock)
         worker = threading.Thread(target=transport.get, args=(PATH, {"first": 1}, users))
         worker.start()
-        assert waiting.wait(10)
+        assert waiting.wait(PATIENCE)
         for number in range(5):
             assert transport.get(PATH, {"other": number}, users)
         over.set()
-        worker.join(10)
+        worker.join(PATIENCE)
     assert time.waits == []
     assert limit.rate == 200
     assert len(server.requests) == 7

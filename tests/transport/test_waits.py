@@ -18,6 +18,7 @@ from tap_gainsight_px.errors import (
     StoppedError,
 )
 from tap_gainsight_px.timestamps import parse
+from tests.patience import PATIENCE
 from tests.transport.wire import (
     PATH,
     USERS,
@@ -203,9 +204,9 @@ def test_a_stop_cuts_a_wait_short(sandbox: SandboxServer) -> None:
 
     worker = threading.Thread(target=work)
     worker.start()
-    assert waiting.wait(5)
+    assert waiting.wait(PATIENCE)
     stop("enough", 130)
-    worker.join(5)
+    worker.join(PATIENCE)
     assert [str(error) for error in raised] == ["enough"]
     assert len(sandbox.requests) == 1
 
@@ -232,10 +233,10 @@ def test_who_queues_for_the_limit_sends_nothing_after_a_stop(sandbox: SandboxSer
     workers = [threading.Thread(target=work) for _ in range(3)]
     for worker in workers:
         worker.start()
-    assert waiting.wait(5)
+    assert waiting.wait(PATIENCE)
     time.wait(60)
     stop("enough", 143)
     for worker in workers:
-        worker.join(5)
+        worker.join(PATIENCE)
     assert ended == ["well"] * 3
     assert len(sandbox.requests) == 0

@@ -12,6 +12,7 @@ import pytest
 
 from tap_gainsight_px.cancellation import Cancellation
 from tap_gainsight_px.errors import StoppedError
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -78,7 +79,7 @@ def test_a_handler_that_interrupts_a_wait_is_never_held_up(moment: int) -> None:
 
     thread = threading.Thread(target=main, daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
@@ -144,5 +145,5 @@ def test_it_wakes_whoever_waits() -> None:
     waiting.wait()
     stop("over")
     for thread in threads:
-        thread.join(5)
+        thread.join(PATIENCE)
     assert ended == ["over"] * 3
