@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from tap_gainsight_px.catalog.spec import HISTORY_DAYS, Paging
 from tap_gainsight_px.errors import RefusedError
 from tap_gainsight_px.plan.stand_in import Cell, Fixed, Listing, Moments, StandIn, Sums
-from tap_gainsight_px.reading.entity_reader import ALL_TIME
+from tap_gainsight_px.reading.entity_reader import ALL_TIME, EntityReader
 from tap_gainsight_px.reading.page_source import PageRequest
 from tap_gainsight_px.reading.paginators import paginator_for
 from tap_gainsight_px.reading.planner import make_reader
-from tap_gainsight_px.reading.windows import Window, cut
+from tap_gainsight_px.reading.windows import Window, cut, split
 from tap_gainsight_px.records.decoder import PageDecoder
 from tap_gainsight_px.timestamps import DAY
 
@@ -25,13 +25,18 @@ if TYPE_CHECKING:
     from tap_gainsight_px.output.day_counts import DayCounts
     from tap_gainsight_px.reading.planner import Run
     from tap_gainsight_px.reading.window_reader import WindowReader
+    from tap_gainsight_px.records.page import Row
 
 # Most of the users have changed of late, so what is counted of them grows wider towards the past.
 _DAYS_BACK = (2_000, 800, 365, 120, 30, 7, 1)
 _SUMS_COUNTED = 3
+# A stretch of which one half holds so small a share is not even, and worth counting more finely.
+_UNEVEN = 0.4
+_MOST_HALVINGS = 32
 
 _NO_COUNT = "PX does not tell how many records there are, so this is the least it takes"
-_NO_FILTER = "PX does not filter by {}: reckoned as read whole, which is the most it takes"
+_READ_SORTED = "PX does not filter by {}: read sorted by it, down to what is known; about so many"
+_READ_WHOLE = "PX does not filter by {}: read whole, page by page"
 _FEW_SUMS = "{} of {} sums were looked at, so its records are not known"
 
 
@@ -46,6 +51,10 @@ class Measured:
     undated: int = 0
     others: StandIn | None = None
     """What stands in for it where it is not read by scrolls through time."""
+    filters: bool = True
+    """Whether PX filters by the date."""
+    sorts: bool = True
+    """Whether it sorts by the date, where it does not filter."""
     is_counted: bool = True
     """Whether it is known how many records there are."""
     is_by_day: bool = False
@@ -72,7 +81,14 @@ class Measured:
             seen += cell.records
             cells.append(cell._replace(records=round(share * seen) - shown))
             shown = round(share * seen)
-        return Moments(self.spec, self.keys, cells, undated=round(share * self.undated))
+        return Moments(
+            self.spec,
+            self.keys,
+            cells,
+            undated=round(share * self.undated),
+            filters=self.filters,
+            sorts=self.sorts,
+        )
 
 
 class Measure:
@@ -107,7 +123,7 @@ class Measure:
                     return Measured(spec, keys, is_counted=False, note=_NO_COUNT)
                 cells.append(Cell(window.start, window.end, count))
         if known is None or not known.days:
-            return Measured(spec, keys, tuple(cells))
+            return Measured(spec, keys, tuple(self._finer(cells, reader)))
         return Measured(spec, keys, tuple(_by_day(cells, known)), is_by_day=True)
 
     def sums(
@@ -142,7 +158,6 @@ class Measure:
         whole = self.whole(spec, keys)
         if not whole.is_counted:
             return whole
-        without_filter = replace(whole, note=_NO_FILTER.format(spec.replication_key))
         inner = (start,) if start is not None else (end - days * DAY for days in _DAYS_BACK)
         edges = {ALL_TIME.start, *inner, end, ALL_TIME.end}
         reader, cells = self._reader(spec), []
@@ -150,16 +165,67 @@ class Measure:
             for window in (Window(*pair) for pair in pairwise(sorted(edges))):
                 count = reader.count(window)
                 if count is None:
-                    return without_filter
+                    return self._without_filter(whole, reader, start)
                 cells.append(Cell(window.start, window.end, count))
         except RefusedError as error:
             if error.status != 400:  # noqa: PLR2004
                 raise
-            return without_filter
+            return self._without_filter(whole, reader, start)
         undated = whole.undated - sum(cell.records for cell in cells)
         if undated < 0:  # each part was answered with everything
-            return without_filter
+            return self._without_filter(whole, reader, start)
         return replace(whole, cells=tuple(cells), undated=undated)
+
+    def _without_filter(self, whole: Measured, reader: WindowReader, start: int | None) -> Measured:
+        """Return how many records have changed, by a page of those that have changed last."""
+        spec, end, total = reader.spec, self._run.settings.end, whole.undated
+        field = str(spec.replication_key)
+        begin = end if start is None else min(start, end)
+        newest = None
+        if start is not None and spec.time_range is not None:
+            newest = EntityReader(reader, spec.time_range).newest()
+        changed = 0 if newest is None else min(total, _changed(newest, begin, end))
+        return replace(
+            whole,
+            cells=(
+                Cell(ALL_TIME.start, begin, total - changed),
+                Cell(begin, max(end, begin + 1), changed),
+            ),
+            undated=0,
+            filters=False,
+            sorts=newest is not None,
+            is_counted=start is None or newest is not None,
+            note=(_READ_WHOLE if newest is None else _READ_SORTED).format(field),
+        )
+
+    def _finer(self, cells: Sequence[Cell], reader: WindowReader) -> list[Cell]:
+        """Count the fullest stretches in halves, where their records do not lie evenly.
+
+        How often a sync will split a window follows from where in it they lie. The more there is
+        to read, the more halves are counted: one for each of the windows that it takes at least.
+        """
+        most = self._run.settings.window_max_records
+        left = min(_MOST_HALVINGS, sum(cell.records for cell in cells) // most)
+        found, unknown = list(cells), [cell for cell in cells if cell.records > most]
+        while unknown and left:
+            left -= 1
+            cell = max(unknown, key=lambda one: one.records)
+            unknown.remove(cell)
+            halves = split(Window(cell.start, cell.end), 2)
+            count = reader.count(halves[0]) if len(halves) > 1 else None
+            if count is None:
+                continue
+            first = min(count, cell.records)
+            counts = (first, cell.records - first)
+            parts = [
+                Cell(one.start, one.end, records)
+                for one, records in zip(halves, counts, strict=True)
+            ]
+            at = found.index(cell)
+            found[at : at + 1] = parts
+            if min(counts) < _UNEVEN * cell.records:
+                unknown += [one for one in parts if one.records > most]
+        return found
 
     def others(self, spec: StreamSpec, keys: tuple[str, ...]) -> Measured:
         """Read what tells no count: a listing page by page, or an endpoint of one answer."""
@@ -178,6 +244,15 @@ class Measure:
 
     def _reader(self, spec: StreamSpec) -> WindowReader:
         return make_reader(spec, PageDecoder(spec, {}), self._run)
+
+
+def _changed(newest: Sequence[Row], start: int, end: int) -> int:
+    """Return about how many records have changed since a time, by those that have changed last."""
+    dates = [date for date, _, _ in newest if date is not None]
+    since = sum(date >= start for date in dates)
+    if since < len(dates):
+        return since
+    return round(since * max(1.0, (end - start) / max(1, end - min(dates, default=start))))
 
 
 def _widest(spec: StreamSpec) -> int:

@@ -85,6 +85,8 @@ class Moments:
         cells: Sequence[Cell],
         *,
         undated: int = 0,
+        filters: bool = True,
+        sorts: bool = True,
     ) -> None:
         """Lay the records out in time.
 
@@ -93,6 +95,8 @@ class Moments:
             keys: Fields that hold a key.
             cells: How many records there are, and when; the earliest first.
             undated: How many records have no date, so that no filter finds them.
+            filters: Whether it heeds a filter; else it answers with everything.
+            sorts: Whether it heeds a sort; else they come as they lie.
         """
         self._spec = spec
         self._keys = tuple(keys)
@@ -105,16 +109,19 @@ class Moments:
             )
         ]
         self._undated = undated
+        self._filters = filters
+        self._sorts = sorts
 
     def answer(self, params: Params) -> bytes:
         """Return the page that is asked for; its `scrollId` says where the next one begins."""
         first, end = 0, len(self._moments) + self._undated
-        asked = range_asked(params)
+        asked = range_asked(params) if self._filters else None
         if asked is not None:
             first, end = (bisect_left(self._moments, moment) for moment in asked)
         at = int(params.get("scrollId", first))
         shown = range(at, min(at + int(params["pageSize"]), end))
-        records = [self._record(one) for one in shown]
+        is_newest_first = self._sorts and str(params.get("sort", "")).startswith("-")
+        records = [self._record(end - 1 - one if is_newest_first else one) for one in shown]
         return _body(self._spec, records, totalHits=end - first, scrollId=str(shown.stop))
 
     def _record(self, number: int) -> dict[str, Any]:

@@ -18,14 +18,14 @@ from tap_gainsight_px.reading.full_reader import FullReader
 from tap_gainsight_px.reading.ordered_pool import More
 from tap_gainsight_px.reading.page_source import range_params
 from tap_gainsight_px.reading.paginators import paginator_for
-from tap_gainsight_px.reading.sorted_reader import SortedReader
+from tap_gainsight_px.reading.sorted_reader import SortedPages, SortedReader
 from tap_gainsight_px.reading.windows import Window
 from tap_gainsight_px.records.page import Slice, has_key
 from tap_gainsight_px.tally import Unit, here
 from tap_gainsight_px.timestamps import DAY, SECOND, floor_second, parse, to_iso_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tap_gainsight_px.api.transport import Params
     from tap_gainsight_px.catalog.spec import TimeFormat, TimeRange
@@ -73,6 +73,19 @@ class EntityReader:
                 records with a date that is still to come are read too.
         """
         return lambda: self._plan(begin, end, ends_now=ends_now)
+
+    def newest(self) -> Sequence[Row] | None:
+        """Read one page of the records that have changed last, without the filter.
+
+        Returns:
+            None where their order cannot be relied on, so that everything would be read.
+
+        Raises:
+            RequestError: PX does not answer.
+        """
+        if not _have_an_order(self._sample()):
+            return None
+        return SortedPages(self._reader.source, self._filter.field).newest()
 
     def _plan(
         self, begin: Callable[[], int | None], end: int, *, ends_now: bool
@@ -145,7 +158,7 @@ class EntityReader:
     ) -> Callable[[], Slice | More[Slice]]:
         """Return what reads by the order of changes where that can be verified, else all."""
         all_records = self._read_all(lambda row: _changed(row, start), end)
-        if start is not None and sample.rows and all(map(_is_known, sample.rows)):
+        if start is not None and _have_an_order(sample):
             logger.warning(
                 "%s: %s; reading it sorted, newest first, down to %s",
                 self._name,
@@ -261,6 +274,11 @@ class EntityReader:
 def _is_known(row: Row) -> bool:
     """Whether a record can be looked for by its date, and recognised."""
     return has_key(row) and not _is_out_of_reach(row)
+
+
+def _have_an_order(sample: Page) -> bool:
+    """Whether all of a few records can be put in the order of their changes."""
+    return bool(sample.rows) and all(map(_is_known, sample.rows))
 
 
 def _is_out_of_reach(row: Row) -> bool:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tap_gainsight_px.api.transport import Params
+    from tap_gainsight_px.reading.page_source import PageSource
+    from tap_gainsight_px.reading.paginators import Paginator
     from tap_gainsight_px.reading.window_reader import WindowReader
     from tap_gainsight_px.records.page import Page, Row
 
@@ -30,6 +32,78 @@ logger = logging.getLogger(__name__)
 _IN_ORDER = 10
 # Unlike the page size of any other request for these records.
 _OLDEST = 2
+
+
+class SortedPages:
+    """Pages of one stream, the latest changes first, whose order is verified."""
+
+    def __init__(self, source: PageSource, field: str) -> None:
+        """Prepare without a request.
+
+        Args:
+            source: Reads pages of the stream.
+            field: The date to sort by.
+        """
+        self._source = source
+        self._field = field
+        self._sort = f"-{field}"
+
+    def newest(self) -> Sequence[Row] | None:
+        """Read one page of the records that have changed last; None where the API does not sort.
+
+        Raises:
+            RequestError: A page cannot be had.
+        """
+        size = other_page_size(self._source.page_size, READINGS)
+        try:
+            page = self.page(self.first(paginator_for(self._source.spec.paging, size)))
+            self.check_order(page, None)
+            if len(page.rows) < _IN_ORDER:
+                return None
+            self.check_direction(max(row[0] or 0 for row in page.rows))
+        except (_NotSortedError, ScrollLostError):
+            return None
+        return page.rows
+
+    def first(self, paginator: Paginator) -> Params:
+        """Return the parameters of the first page."""
+        return {"sort": self._sort, **paginator.first()}
+
+    def page(self, params: Params) -> Page:
+        """Read one page; raise `_NotSortedError` where the API refuses to sort."""
+        try:
+            return self._source.page(params, on_lost=_give_up)
+        except RefusedError as error:
+            if error.status != 400:  # noqa: PLR2004
+                raise
+            message = f"the API refuses to sort by {self._sort} ({error.api_message})"
+            raise _NotSortedError(message) from error
+
+    def check_order(self, page: Page, earliest: int | None) -> int:
+        """Return the date of the last record; raise `_NotSortedError` where the order is wrong."""
+        dates, _ = dates_and_keys(page.rows)
+        if not dates:
+            message = "a page without records came before the records already known"
+            raise ScrollLostError(message)
+        first, last = max(date or 0 for date in dates), min(date or 0 for date in dates)
+        if not page.came_newest_first or (earliest is not None and first > earliest):
+            message = f"the API does not sort by {self._sort}"
+            raise _NotSortedError(message)
+        return last
+
+    def check_direction(self, latest: int) -> None:
+        """Raise `_NotSortedError` unless the order turns with the sort.
+
+        Records that come newest first by themselves look sorted, until an old one changes. Such an
+        order stays as it is when it is asked for the other way round.
+        """
+        page = self.page(
+            {"sort": self._field, **paginator_for(self._source.spec.paging, _OLDEST).first()}
+        )
+        dates = [row[0] for row in page.rows]
+        if not dates or any(date is None or date >= latest for date in dates):
+            message = f"the API does not sort by {self._sort}"
+            raise _NotSortedError(message)
 
 
 class SortedReader:
@@ -55,8 +129,7 @@ class SortedReader:
         self._source = reader.source
         self._wait = reader.wait
         self._name = reader.spec.name
-        self._field = field
-        self._sort = f"-{field}"
+        self._pages = SortedPages(reader.source, field)
         self._start = start
         self._read_to = read_to
         self._otherwise = otherwise
@@ -85,12 +158,12 @@ class SortedReader:
 
     def _read(self, page_size: int) -> Slice:
         paginator = paginator_for(self._source.spec.paging, page_size)
-        params: Params | None = {"sort": self._sort, **paginator.first()}
+        params: Params | None = self._pages.first(paginator)
         rows: list[Row] = []
         earliest: int | None = None
         while params is not None:
-            page = self._page(params)
-            earliest = self._check_order(page, earliest)
+            page = self._pages.page(params)
+            earliest = self._pages.check_order(page, earliest)
             rows += page.rows
             if earliest < self._start and len(rows) >= _IN_ORDER:
                 break
@@ -99,44 +172,9 @@ class SortedReader:
             # These can be counted when they are read as a whole.
             message = "all records have changed, or there are too few to tell their order"
             raise _NotSortedError(message)
-        self._check_direction(max(row[0] or 0 for row in rows))
+        self._pages.check_direction(max(row[0] or 0 for row in rows))
         changed = [row for row in rows if row[0] is not None and row[0] >= self._start]
         return Slice(_in_order(changed), read_to=self._read_to, subject=self._name)
-
-    def _check_direction(self, latest: int) -> None:
-        """Raise `_NotSortedError` unless the order turns with the sort.
-
-        Records that come newest first by themselves look sorted, until an old one changes. Such an
-        order stays as it is when it is asked for the other way round.
-        """
-        page = self._page(
-            {"sort": self._field, **paginator_for(self._source.spec.paging, _OLDEST).first()}
-        )
-        dates = [row[0] for row in page.rows]
-        if not dates or any(date is None or date >= latest for date in dates):
-            message = f"the API does not sort by {self._sort}"
-            raise _NotSortedError(message)
-
-    def _page(self, params: Params) -> Page:
-        try:
-            return self._source.page(params, on_lost=_give_up)
-        except RefusedError as error:
-            if error.status != 400:  # noqa: PLR2004
-                raise
-            message = f"the API refuses to sort by {self._sort} ({error.api_message})"
-            raise _NotSortedError(message) from error
-
-    def _check_order(self, page: Page, earliest: int | None) -> int:
-        """Return the date of the last record; raise `_NotSortedError` where the order is wrong."""
-        dates, _ = dates_and_keys(page.rows)
-        if not dates:
-            message = "a page without records came before the records already known"
-            raise ScrollLostError(message)
-        first, last = max(date or 0 for date in dates), min(date or 0 for date in dates)
-        if not page.came_newest_first or (earliest is not None and first > earliest):
-            message = f"the API does not sort by {self._sort}"
-            raise _NotSortedError(message)
-        return last
 
 
 class _NotSortedError(TapError):

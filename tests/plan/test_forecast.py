@@ -55,6 +55,14 @@ def test_three_years_in_split_windows(sandbox: SandboxServer, first_sync: str) -
     assert planned.requests < taken / 4
 
 
+def test_events_that_lie_in_a_small_part_of_the_range() -> None:
+    """As in a young account: the fullest stretches are counted in halves."""
+    with SandboxServer(world(days=40, events=6_000)) as sandbox:
+        planned, _, taken = plan_and_sync(sandbox, *EVENTS, **SMALL)
+    assert_near(planned.report.total_requests, taken)
+    assert planned.requests < taken / 2
+
+
 def test_a_share_of_the_records_stands_for_many(
     sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +90,31 @@ def test_a_sync_that_goes_on(days: int) -> None:
     compared = 31 - days  # that lie before the bookmark
     words = f"on from the bookmark; {compared} past days compared by counts"
     assert words in planned.row("page_view_events")["reads"]
+
+
+@pytest.mark.parametrize("filters", ["refused", "ignored"])
+@pytest.mark.parametrize(
+    ("sorts", "words"),
+    [("honoured", "read sorted by it"), ("refused", "read whole"), ("ignored", "read whole")],
+)
+def test_people_whom_no_filter_finds(filters: str, sorts: str, words: str) -> None:
+    """Sorted pages with an early stop where PX sorts, else all of them."""
+    made = world(days=90, events=500, users=1_000, users_without_last_modified=0)
+    manners = {"last_modified_filter": filters, "last_modified_sort": sorts}
+    with SandboxServer(made, manners) as sandbox:
+        first, _, taken_first = plan_and_sync(sandbox, "users", page_size=20)
+        state = sync(sandbox, "users", page_size=20).state
+        made.clock.advance(days=1)
+        planned, output, taken = plan_and_sync(sandbox, "users", page_size=20, state=state)
+    assert_near(first.report.total_requests, taken_first)
+    assert_near(planned.report.total_requests, taken, 0.2)
+    assert words in planned.row("users")["note"]
+    if sorts == "honoured":
+        assert_near(planned.row("users")["records"], len(output.records("users")), 0.2)
+        assert taken < 20
+    else:
+        # Nothing tells how many have changed.
+        assert planned.row("users")["records"] is None
 
 
 def test_a_past_that_has_changed_is_reckoned_with() -> None:
