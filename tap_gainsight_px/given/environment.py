@@ -49,6 +49,7 @@ def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         SettingsError: Some hold text that cannot be read as their type. It names the variables,
             and never their values, which may be secrets.
     """
+    _add_dotenv()
     fields = {**schema["properties"], **{name: one for name, (_, one) in _parts(schema).items()}}
     given = _read_texts(fields, prefix)
     earlier = _read_texts([name for name in _EARLIER if name not in given], _EARLIER_PREFIX)
@@ -78,14 +79,25 @@ def from_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return config
 
 
-def _read_texts(names: Iterable[str], prefix: str) -> dict[str, str]:
-    """Return what the variables of these settings hold, with those of the SDK's file `.env`."""
-    fields = {name: {"type": "string"} for name in names}
+def _add_dotenv() -> None:
+    """Add to the environment what the SDK's file `.env` holds and the environment does not.
+
+    The SDK lets the file win. But who sets a variable for one run means that run, and Meltano has
+    read the file already: what it sets for one of several extractors must not be undone.
+    """
+    kept = dict(os.environ)
     try:
-        texts = parse_environment_config({"properties": fields}, prefix)
+        parse_environment_config({}, "")
     except (OSError, ValueError) as error:
         message = f"the file .env cannot be read ({type(error).__name__}); write it in UTF-8"
         raise SettingsError(message) from error
+    finally:
+        os.environ.update(kept)
+
+
+def _read_texts(names: Iterable[str], prefix: str) -> dict[str, str]:
+    """Return what the variables of these settings hold, the empty ones left out."""
+    texts = {name: os.environ.get(f"{prefix}{name.upper()}", "") for name in names}
     return {name: text for name, text in texts.items() if text.strip()}
 
 

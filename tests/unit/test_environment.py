@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,9 @@ from tap_gainsight_px.given.environment import (
     unknown_variables,
 )
 from tap_gainsight_px.settings import SETTINGS_SCHEMA
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCHEMA: dict[str, Any] = {
     "properties": {
@@ -66,6 +69,19 @@ def test_variables_are_read_as_the_type_of_their_setting(monkeypatch: pytest.Mon
         "custom_event_streams": ["a, b", "c"],
         "stream_maps": {"users": None},
     }
+
+
+def test_a_variable_counts_more_than_the_file_dotenv(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who sets one for a run means that run. An empty one is not set, whatever the file says."""
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("TAP_TEST_REGION=EU\nTAP_TEST_PAGE_SIZE=7\nTAP_TEST_END_DATE=2026-01-01\n")
+    monkeypatch.setattr("singer_sdk.configuration._dict_config.find_dotenv", lambda: str(dotenv))
+    monkeypatch.setenv("TAP_TEST_REGION", "")
+    monkeypatch.delenv("TAP_TEST_REGION")  # so that it is gone again after this test
+    found = read(monkeypatch, page_size="8", end_date="")
+    assert found == {"region": "EU", "page_size": 8}
 
 
 def test_variables_of_the_earlier_tap_are_taken_and_the_new_names_told(
