@@ -55,6 +55,12 @@ def test_no_scheduled_jobs_share_an_extractor() -> None:
     assert set(first) == set(HEIRS)
 
 
+def test_all_jobs_at_once_stay_below_the_limit_of_the_account() -> None:
+    """The extractors know nothing of one another, and PX counts what all of them send."""
+    limits = [extractor["config"]["requests_per_second"] for extractor in HEIRS.values()]
+    assert sum(limits) < SETTINGS_SCHEMA["properties"]["requests_per_second"]["maximum"]
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda one: str(one["name"]))
 def test_a_schedule_sets_settings_that_there_are(schedule: dict[str, Any]) -> None:
     """Meltano says nothing of a variable that it does not know."""
@@ -67,7 +73,7 @@ def test_a_schedule_sets_settings_that_there_are(schedule: dict[str, Any]) -> No
 
 def test_all_is_read_by_the_weekly_job_and_if_it_fails_a_day_later() -> None:
     """The hourly job has its `full_read_days` between one and two days above a week."""
-    assert HEIRS["tap-gainsight-px-entities"]["config"] == {"full_read_days": 8}
+    assert HEIRS["tap-gainsight-px-entities"]["config"]["full_read_days"] == 8
     (weekly,) = [one for one in SCHEDULES if one.get("env")]
     assert weekly["job"] == "gainsight-px-entities"
     assert weekly["interval"].endswith(" * * 0")
