@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,7 @@ from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.check.runner import CUSTOM, run_check
 from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings
 from tests.check.checks import catalog_of, check
+from tests.ports import taken_port
 from tests.tap.harness import Program, config
 from tests.tap.worlds import NOW, lively_world
 
@@ -128,12 +128,10 @@ def test_what_ends_the_check_at_once(fault: str, words: str) -> None:
 @pytest.mark.parametrize("fails", ["key", "nobody"])
 def test_the_program_prints_one_screen(tap: Program, style: str, fails: str) -> None:
     """No traceback, no Singer message; the report is all there is on standard output."""
-    with SandboxServer(lively_world()) as sandbox:
+    with SandboxServer(lively_world()) as sandbox, taken_port() as port:
         settings: dict[str, Any] = config(sandbox, api_key=KEY)
         if fails == "nobody":
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = free.getsockname()[1]
-            settings["api_url"] = f"http://127.0.0.1:{port}"
+            settings["api_url"] = f"http://127.0.0.1:{port.getsockname()[1]}"
         options = ("--check", "--format", "json") if style == "json" else ("--check",)
         output = tap.run(*options, config=settings, catalog=catalog_of("users"))
     assert output.exit_code == 1

@@ -36,12 +36,14 @@ def test_a_rate_limit_holds_in_any_second_not_only_in_whole_ones() -> None:
 
 
 def test_requests_beyond_the_rate_get_429_with_retry_after(client: Client) -> None:
-    """Over HTTP, in the error shape of all refusals."""
-    client.sandbox.misbehave({"requests_per_second": 3})
-    answers = [client.get("/v1/segment") for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-    assert answers[3].headers["Retry-After"] == "1"
-    assert client.sandbox.requests.max_in_one_second == 4
+    """Over HTTP, in the error shape of all refusals. Others are answered before, some or many."""
+    client.sandbox.misbehave({"requests_per_second": 1})
+    answers = [client.get("/v1/segment")]
+    while answers[-1].status_code == 200:
+        answers.append(client.get("/v1/segment"))
+    assert (answers[-1].status_code, answers[-1].headers["Retry-After"]) == (429, "1")
+    assert "Rate limit of 1 requests a second" in message_of(answers[-1])
+    assert client.sandbox.requests.max_in_one_second >= 2
 
 
 def test_a_used_up_day_ends_at_midnight_utc(client: Client, clock: ManualClock) -> None:

@@ -13,7 +13,7 @@ from tap_gainsight_px.api import connection as connection_module
 from tap_gainsight_px.api.deadline import Deadline
 from tap_gainsight_px.errors import AnswerLostError, RefusedError, TooLargeError
 from tests.patience import PATIENCE
-from tests.transport.wire import PATH, USERS, FakeTime, RawServer, http, transport_to, users
+from tests.transport.wire import PATH, USERS, FakeTime, RawServer, drip, http, transport_to, users
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,14 +49,8 @@ def test_a_server_that_drips_is_cut_off_at_the_timeout() -> None:
     """However often it sends another byte."""
     time = FakeTime()
 
-    def drip(count: int) -> Iterator[bytes]:
-        yield PLAIN if count == 1 else http(200, USERS)
-        while count == 1:
-            time.wait(1)
-            yield b" "
-
-    with RawServer(drip) as server:
-        found = transport_to(server.url, time, timeout=60).get(PATH, {}, users)
+    with RawServer(lambda n: drip(time) if n == 1 else http(200, USERS)) as server:
+        found = transport_to(server.url, time).get(PATH, {}, users)
     assert [one["aptrinsicId"] for one in found] == ["u"]
 
 

@@ -103,10 +103,10 @@ def test_where_nothing_has_ever_answered_it_is_told_soon(
 ) -> None:
     """The address is more likely to be wrong than the host to be down: within 20 seconds."""
     with RawServer(lambda _: None) as server:
-        pass
-    if proxy:
-        monkeypatch.setenv("HTTP_PROXY", server.url)
-    error, time = ask("http://px.test" if proxy else server.url)
+        server.go_down()
+        if proxy:
+            monkeypatch.setenv("HTTP_PROXY", server.url)
+        error, time = ask("http://px.test" if proxy else server.url)
     assert isinstance(error, UnreachableError)
     assert "connection refused. Check" in str(error)
     assert error.ends_run
@@ -151,8 +151,9 @@ def test_a_proxy_that_goes_down_may_come_back(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("HTTP_PROXY", server.url)
         transport = transport_to("http://px.test", time)
         assert transport.get(PATH, {}, users)
-    with pytest.raises(RequestError) as caught:
-        transport.get(PATH, {}, users)
+        server.go_down()
+        with pytest.raises(RequestError) as caught:
+            transport.get(PATH, {}, users)
     error = caught.value
     assert "through the proxy: connection refused" in str(error)
     assert "HTTP_PROXY" in str(error)

@@ -16,6 +16,7 @@ from tests.transport.wire import (
     USERS,
     FakeTime,
     RawServer,
+    drip,
     http,
     transport_to,
     users,
@@ -38,7 +39,6 @@ LOST = (
     "list_instead_of_object",
     "records_key_missing",
     "records_not_a_list",
-    "hang",
 )
 
 
@@ -47,7 +47,7 @@ def test_a_lost_answer_is_asked_for_again(sandbox: SandboxServer, fault: str) ->
     """Once more is enough, and what comes out is right."""
     sandbox.misbehave({"rules": [{"fault": fault}]})
     time = FakeTime()
-    found = transport_to(sandbox.url, time, timeout=0.25).get(PATH, {}, users)
+    found = transport_to(sandbox.url, time).get(PATH, {}, users)
     assert [one["aptrinsicId"] for one in found] == ["u"]
     assert [one.faults for one in sandbox.requests] == [[fault], []]
     (wait,) = time.waits
@@ -59,8 +59,17 @@ def test_that_an_answer_was_lost_is_told(sandbox: SandboxServer, fault: str) -> 
     """A scroll may have moved on unseen, so that only the count proves that nothing is missing."""
     sandbox.misbehave({"rules": [{"fault": fault, "times": 2}]})
     told: list[int] = []
-    transport = transport_to(sandbox.url, timeout=0.25)
+    transport = transport_to(sandbox.url)
     transport.get(PATH, {}, users, on_lost=lambda: told.append(len(sandbox.requests)))
+    assert told == [1, 2]
+
+
+def test_an_answer_that_is_late_is_lost_as_well() -> None:
+    """Its request is sent again, and that it was lost is told."""
+    time, told = FakeTime(), list[int]()
+    with RawServer(lambda n: drip(time) if n < 3 else http(200, USERS)) as server:
+        transport = transport_to(server.url, time)
+        assert transport.get(PATH, {}, users, on_lost=lambda: told.append(len(server.requests)))
     assert told == [1, 2]
 
 

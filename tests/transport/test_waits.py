@@ -35,13 +35,18 @@ if TYPE_CHECKING:
     from px_sandbox import SandboxServer
 
 
+def in_five_minutes() -> str:
+    """Return a date for Retry-After; some of the minutes will be over when it is read."""
+    return formatdate(real_time.time() + 300, usegmt=True)
+
+
 @pytest.mark.parametrize(
     ("header", "shortest", "longest"),
     [
         ("7", 7, 7),
         ("0", 1, 1),
         ("2.5", 2.5, 2.5),
-        ("date", 28, 31),
+        ("date", 200, 300),
         ("past", 1, 1),
         ("", 1, 1),
         ("soon", 1, 1),
@@ -51,7 +56,7 @@ if TYPE_CHECKING:
 def test_retry_after_says_how_long_to_wait(header: str, shortest: float, longest: float) -> None:
     """In seconds or as a date; what is too short, or no time at all, gives way to the own pause."""
     if header in {"date", "past"}:
-        header = formatdate(real_time.time() + (30 if header == "date" else -30), usegmt=True)
+        header = in_five_minutes() if header == "date" else formatdate(0, usegmt=True)
     headers = {"Retry_After": header} if header else {}
     time = FakeTime()
     with RawServer(
@@ -62,12 +67,12 @@ def test_retry_after_says_how_long_to_wait(header: str, shortest: float, longest
 
 
 @pytest.mark.parametrize(
-    ("retry_after", "shortest", "longest"), [("7", 7, 7), ("date", 28, 31), ("", 1, 1)]
+    ("retry_after", "shortest", "longest"), [("7", 7, 7), ("date", 200, 300), ("", 1, 1)]
 )
 def test_a_429_pauses_every_worker(retry_after: str, shortest: float, longest: float) -> None:
     """The limit is the account's: when one is told to wait, no other goes on either."""
     if retry_after == "date":
-        retry_after = formatdate(real_time.time() + 30, usegmt=True)
+        retry_after = in_five_minutes()
     headers = {"Retry_After": retry_after} if retry_after else {}
     time = FakeTime()
 
@@ -146,13 +151,14 @@ def test_a_used_up_day_ends_at_once_and_says_when_to_go_on(sandbox: SandboxServe
 @pytest.mark.parametrize("message", ["Too many requests", "Daily limit reached"])
 def test_a_wait_of_hours_means_that_the_day_is_used_up(message: str) -> None:
     """The time to run again is the one that Retry-After leads to."""
+    began = int(real_time.time())
     with (
         RawServer(lambda _: refusal(429, message, Retry_After="7200")) as server,
         pytest.raises(DailyLimitError) as caught,
     ):
         transport_to(server.url).get(PATH, {}, users)
     when = str(caught.value).partition("Run again after ")[2][:20]
-    assert abs(parse(when) / 1_000 - (real_time.time() + 7_200)) < 10
+    assert began <= parse(when) / 1_000 - 7_200 <= real_time.time()
     assert len(server.requests) == 1
 
 

@@ -14,6 +14,8 @@ from tap_gainsight_px.api.transport import Transport
 from tap_gainsight_px.config_checks import find_errors
 from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings
 from tap_gainsight_px.timestamps import now
+from tests.patience import PATIENCE
+from tests.ports import taken_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +51,8 @@ class RawServer:
                 closes the connection.
         """
         self._answer = answer
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._port = taken_port()
+        self._socket = socket.create_server(self._port.getsockname(), reuse_port=True)
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
         self.requests: list[Request] = []
@@ -62,7 +65,12 @@ class RawServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close all connections."""
+        """Go down, and leave the port to others."""
+        self.go_down()
+        self._port.close()
+
+    def go_down(self) -> None:
+        """Close all connections and take no other; nobody else gets the port."""
         for one in (self._socket, *self._open):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
@@ -94,6 +102,14 @@ class RawServer:
                     return
                 for piece in [answer] if isinstance(answer, bytes) else answer:
                     connection.sendall(piece)
+
+
+def drip(time: FakeTime) -> Iterator[bytes]:
+    """Send a byte of an answer a second until the time of its request is over."""
+    yield b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n"
+    for _ in range(int(PATIENCE)):
+        time.wait(1)
+        yield b" "
 
 
 def http(status: int, body: bytes = b"", **headers: str) -> bytes:
@@ -129,7 +145,7 @@ class FakeTime:
                 self.waits.append(seconds)
 
 
-def settings_for(url: str, *, timeout: float = 10, **config: Any) -> Settings:
+def settings_for(url: str, *, timeout: float = PATIENCE, **config: Any) -> Settings:
     """Read a configuration as the tap does; the timeout may be a fraction of a second."""
     full = {"api_key": KEY, "api_url": url, "requests_per_second": 200, **config}
     assert find_errors(full, SETTINGS_SCHEMA, key_required=True, now=now()) == []
