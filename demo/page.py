@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _TEMPLATE = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
 _ACCENT = "#2f6f8f"
 _LIGHT = "#9cc4d6"
-_TEXT = {"font": "system-ui, sans-serif", "fontSize": 13}
+_FONT = "system-ui, sans-serif"
+_FONT_SIZE = 13
 _WEEKS_A_CHANGE = 4
 
 
@@ -53,11 +54,11 @@ def page(answers: Answers, library: str) -> str:
 
 def _spec(chart: alt.Chart | alt.LayerChart) -> dict[str, Any]:
     """Return a chart in the language of Vega-Lite, as wide as the page lets it be."""
-    text = {f"{part}Font": _TEXT["font"] for part in ("label", "title")}
-    sizes = {f"{part}FontSize": _TEXT["fontSize"] for part in ("label", "title")}
+    text = {f"{part}Font": _FONT for part in ("label", "title")}
+    sizes = {f"{part}FontSize": _FONT_SIZE for part in ("label", "title")}
     styled = (
         chart.properties(width="container")
-        .configure(font=_TEXT["font"], background="white")
+        .configure(font=_FONT, background="white")
         .configure_view(stroke=None)
         .configure_axis(**text, **sizes, domain=False, ticks=False, gridColor="#e8ecf0")
         .configure_legend(**text, **sizes, orient="top", title=None)
@@ -108,7 +109,7 @@ def feature_chart(features: Sequence[Feature]) -> alt.LayerChart:
         ],
     )
     bars = base.mark_bar(color=_ACCENT)
-    numbers = base.mark_text(align="left", dx=5, fontSize=_TEXT["fontSize"]).encode(
+    numbers = base.mark_text(align="left", dx=5, fontSize=_FONT_SIZE).encode(
         text=alt.Text("share:Q", format=".0%")
     )
     chart: alt.LayerChart = bars + numbers
@@ -138,7 +139,7 @@ def month_chart(months: Sequence[Month]) -> alt.LayerChart:
             domain=[True, False], range=[_ACCENT, _LIGHT]
         )
     )
-    numbers = base.mark_text(dy=-9, fontSize=_TEXT["fontSize"]).encode(text="label:N")
+    numbers = base.mark_text(dy=-9, fontSize=_FONT_SIZE).encode(text="label:N")
     chart: alt.LayerChart = bars + numbers
     return chart
 
