@@ -31,7 +31,7 @@ _GATHERING = {
     "given/catalog.py",
     "given/catalog_keys.py",
     "given/environment.py",
-    "stream_maps.py",
+    "singer/stream_maps.py",
 }
 _ADVISING = {"api/responses.py", "api/failures.py"}
 _SHORTEST_ADVICE = 20

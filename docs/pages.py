@@ -38,7 +38,7 @@ _LONGEST_VALUE = 60
 _PURPOSES = {
     "__main__": "start, exit codes",
     "tap": "puts the parts together",
-    "stream": "Singer, --check, --plan, report",
+    "singer": "Singer, --check, --plan, report",
     "reading": "from bookmarks to slices",
     "api": "requests, records, messages",
     "catalog": "what there is to read and to set",

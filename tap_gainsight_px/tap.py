@@ -40,8 +40,8 @@ from tap_gainsight_px.report.facts import Circumstances
 from tap_gainsight_px.report.run_report import RunReport
 from tap_gainsight_px.run_clock import RunClock
 from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings
-from tap_gainsight_px.stream import PxStream
-from tap_gainsight_px.stream_maps import check_maps, make_mapper
+from tap_gainsight_px.singer.stream import PxStream
+from tap_gainsight_px.singer.stream_maps import check_maps, make_mapper
 from tap_gainsight_px.tally import RunTally
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ PARTS = {
     "count, each once": ["tap_gainsight_px.reading.completeness:Ledger.add"],
     "order of pages": ["tap_gainsight_px.reading.window_rows:WindowRows.in_order"],
     "write": [
-        "tap_gainsight_px.stream:PxStream._write_rows",
+        "tap_gainsight_px.singer.stream:PxStream._write_rows",
         "tap_gainsight_px.output.message_writer:PageWriter.flush",
     ],
     "rate limit": ["tap_gainsight_px.api.rate_limit:RateLimit.acquire"],

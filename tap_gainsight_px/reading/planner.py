@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from tap_gainsight_px.errors import TapError
     from tap_gainsight_px.output.state import StreamState
     from tap_gainsight_px.reading.parent_ids import Parents
-    from tap_gainsight_px.reading.progress import StreamProgress
     from tap_gainsight_px.reading.windows import Window
     from tap_gainsight_px.records.page import Slice
     from tap_gainsight_px.run_clock import RunClock
@@ -97,8 +96,6 @@ class Run:
     """Entered for as long as a scroll is open."""
     tally: RunTally = field(default_factory=RunTally)
     """Counts what becomes of each stream."""
-    records: int = 0
-    """How many have been read and handed on, before any stream map."""
     shortfalls: list[str] = field(default_factory=list)
     """One line for every stretch that could not be read whole."""
     forbidden: list[str] = field(default_factory=list)
@@ -107,8 +104,6 @@ class Run:
     """What ended single streams; the others were read all the same."""
     parent_ids: dict[tuple[str, str], Parents] = field(default_factory=dict)
     """What knows the ids of a parent stream, by its name and the field that holds them."""
-    progress: dict[str, StreamProgress] = field(default_factory=dict)
-    """The streams that are being read (ahead, too), by name, until each has been written out."""
 
 
 def slice_pool(

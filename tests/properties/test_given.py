@@ -27,7 +27,7 @@ from tap_gainsight_px.given.environment import from_environment
 from tap_gainsight_px.given.files import parse_json_object
 from tap_gainsight_px.given.values import understand
 from tap_gainsight_px.settings import Settings
-from tap_gainsight_px.stream_maps import definition_errors
+from tap_gainsight_px.singer.stream_maps import definition_errors
 from tap_gainsight_px.tap import TapGainsightPx
 from tap_gainsight_px.timestamps import parse
 

@@ -179,7 +179,7 @@ def fail(*_: object, **__: object) -> None:
     "place",
     [
         "singer_sdk.streams.core.conform_record_data_types",
-        "tap_gainsight_px.stream_maps.get_selected_schema",
+        "tap_gainsight_px.singer.stream_maps.get_selected_schema",
     ],
 )
 def test_stream_maps_are_not_blamed_for_a_bug_elsewhere(

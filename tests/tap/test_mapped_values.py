@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from px_sandbox import SandboxServer
-from tap_gainsight_px.mapped_values import removed_alone
+from tap_gainsight_px.singer.mapped_values import removed_alone
 from tests.tap.harness import sync
 from tests.tap.worlds import event, today, user, world_of
 

@@ -10,7 +10,7 @@ from singer_sdk.exceptions import MappingError
 from singer_sdk.mapper import PluginMapper
 
 from tap_gainsight_px.errors import SettingsError
-from tap_gainsight_px.stream_maps import definition_errors, watch_expressions
+from tap_gainsight_px.singer.stream_maps import definition_errors, watch_expressions
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

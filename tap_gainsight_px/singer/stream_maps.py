@@ -31,8 +31,8 @@ from singer_sdk.singerlib.json import serialize_json
 from tap_gainsight_px.catalog.names import LONGEST, is_storable
 from tap_gainsight_px.catalog.schemas import load_schema
 from tap_gainsight_px.errors import SettingsError
-from tap_gainsight_px.mapped_values import hide_mapped_values
 from tap_gainsight_px.records.json_text import clean_text
+from tap_gainsight_px.singer.mapped_values import hide_mapped_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
