@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _ALIKE = 4
 """From so many streams on that are refused alike, one line is for all of them."""
+_MOST_SHORTFALLS = 5
+"""So many stretches fit one line that somebody reads."""
 
 
 class TapError(Exception):
@@ -117,9 +119,9 @@ class RequestError(TapError):
         line = f"GET {path}: {told}"
         if api_message:
             line += f" ({api_message})"
-        if advice:
-            line += f". {advice}"
-        super().__init__(line)
+        super().__init__(f"{line}. {advice}" if advice else line)
+        self.fact = one_line(line)
+        """What happened, without what to do if it stays like this."""
         # A wrong key, too many requests, a redirect, no answer: every other stream meets it too.
         met_by_all = status is None or status in {401, 407, 429} or 300 <= status < 400  # noqa: PLR2004
         self.ends_run = met_by_all if self.concerns_all is None else self.concerns_all
@@ -213,8 +215,12 @@ class ShortfallError(TapError):
 
     def __init__(self, shortfalls: list[str]) -> None:
         """Put the line together; each shortfall names a stream, its time range and a count."""
+        count = len(shortfalls)
+        named = "; ".join(shortfalls[:_MOST_SHORTFALLS])
+        if count > _MOST_SHORTFALLS:
+            named += f"; and {count - _MOST_SHORTFALLS} more, each with a line of its own above"
         super().__init__(
-            f"{len(shortfalls)} stretch(es) could not be read whole: {'; '.join(shortfalls)}. "
+            f"{count} {'stretch' if count == 1 else 'stretches'} could not be read whole: {named}. "
             "All that arrived was written out and the bookmarks stay in front of the gaps: run "
             "again, and ask Gainsight support about the time range if it stays like this. With "
             "accept_missing_records the next run passes over it and notes it in STATE"

@@ -86,6 +86,8 @@ class TapGainsightPx(Tap):
         self._cancellation = Cancellation(stopwatch)
         self._clock = clock
         self._tally = RunTally(stopwatch)
+        # To the millisecond, unlike the second that bookmarks go by.
+        self._began_at = clock()
         improve(self.logger)
         # Of the streams that are read; none is known before discovery.
         self._tallies: list[StreamTally] = []
@@ -343,7 +345,7 @@ class TapGainsightPx(Tap):
         def circumstances() -> Circumstances:
             return Circumstances(
                 version=self.plugin_version,
-                run_start=self._settings.run_start,
+                run_start=self._began_at,
                 seconds=self._tally.elapsed(),
                 requests=self._transport.requests_sent,
                 records=sum(one.written for one in self._tallies),

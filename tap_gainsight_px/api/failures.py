@@ -99,7 +99,10 @@ def _passing_failure(error: Exception, what: str, path: str) -> RequestError:
     if isinstance(error, requests.exceptions.ProxyError):
         what += " through the proxy"
         advice = f"Check {_PROXIES}"
-    line = f"{what}: {_reason(error)}"
+    reason = _reason(error)
+    if reason == _TIMED_OUT and not isinstance(error, requests.ConnectTimeout):
+        advice += "; raise request_timeout_seconds, or lower page_size, if PX is slow"
+    line = f"{what}: {reason}"
     if isinstance(error, requests.ConnectTimeout) or _NO_CONNECTION.search(repr(error)):
         return UnreachableError(line, path=path, advice=advice)
     return AnswerLostError(line, path=path, advice=advice)
@@ -115,6 +118,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
+_TIMED_OUT = "timed out"
 _REASONS = {
     "refused": "connection refused",
     "reset": "connection reset",
@@ -129,5 +133,5 @@ def _reason(error: Exception) -> str:
     """Name a connection error without the address and the memory addresses in its text."""
     text = str(error).lower()
     if isinstance(error, (requests.Timeout, TimeoutError)) or "timed out" in text:
-        return "timed out"
+        return _TIMED_OUT
     return next((reason for word, reason in _REASONS.items() if word in text), type(error).__name__)

@@ -60,7 +60,9 @@ _ADVICE = {
     401: "Check api_key and region: a key works in one data centre only, and --check asks them all",
     403: "The key may not read this: give it the Read permission in PX (Administration → REST API)"
     ", or deselect the stream",
-    404: "Check api_url and region, or ask with --check: a key is unknown outside of its region",
+    404: "If other streams can be read, this call does not exist for the account: deselect the "
+    "stream. Else check api_url and region, or ask with --check: a key is unknown outside of its "
+    "region",
     407: "Check the user name and password of the proxy (HTTPS_PROXY, HTTP_PROXY)",
 }
 

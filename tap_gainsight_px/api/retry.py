@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
+import threading
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import backoff
@@ -24,12 +26,34 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-# The first try of several is told, and then those that somebody waits for.
+# The first try of several is told, and then those that somebody waits for. What several workers
+# meet is told once.
 _LONG_WAIT_SECONDS = 5.0
+_QUIET_SECONDS = 5.0
+
+
+class Told:
+    """What has been told of late, by whatever worker. Threads share it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Know of nothing yet; `clock` gives seconds and never goes back."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._at: dict[str, float] = {}
+
+    def is_news(self, error: RetriableError) -> bool:
+        """Whether nobody has told of this error, from whatever path, for some seconds."""
+        cause = error.fact.removeprefix(f"GET {error.path}: ")
+        with self._lock:
+            now = self._clock()
+            is_news = now - self._at.get(cause, -math.inf) >= _QUIET_SECONDS
+            if is_news:
+                self._at[cause] = now
+            return is_news
 
 
 def retrying(
-    wait: Callable[[float], None], *, seconds: float, clock: Callable[[], float]
+    wait: Callable[[float], None], *, seconds: float, clock: Callable[[], float], told: Told
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Return a decorator that calls a function again after a `RetriableError`.
 
@@ -38,11 +62,12 @@ def retrying(
         seconds: For how long after its first error it is called again; the last call comes when
             they are over. 0: never.
         clock: Seconds on a clock that never goes back.
+        told: Knows what other workers have told.
     """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         def retried(*args: P.args, **kwargs: P.kwargs) -> T:
-            tries = _Tries(wait, seconds, clock)
+            tries = _Tries(wait, seconds, clock, told)
             return backoff.on_exception(
                 tries.waits, RetriableError, giveup=tries.are_over, jitter=None, logger=None
             )(function)(*args, **kwargs)
@@ -56,11 +81,16 @@ class _Tries:
     """The tries of one call."""
 
     def __init__(
-        self, wait: Callable[[float], None], seconds: float, clock: Callable[[], float]
+        self,
+        wait: Callable[[float], None],
+        seconds: float,
+        clock: Callable[[], float],
+        told: Told,
     ) -> None:
         self._wait = wait
         self._seconds = seconds
         self._clock = clock
+        self._told = told
         self._began: float | None = None
         self._step = 0.0
         self._is_told = False
@@ -82,8 +112,9 @@ class _Tries:
                 seconds = min(self._next_wait(error), self._left(error))
                 is_news = not self._is_told or seconds >= _LONG_WAIT_SECONDS
                 self._is_told = True
-                level = logging.INFO if is_news else logging.DEBUG
-                logger.log(level, "%s; trying again in %.1f s", error, seconds)
+                level = logging.INFO if is_news and self._told.is_news(error) else logging.DEBUG
+                # What to do about it is for when it stays like this.
+                logger.log(level, "%s; trying again in %.1f s", error.fact, seconds)
                 self._wait_for(error, seconds)
             error = yield 0
 

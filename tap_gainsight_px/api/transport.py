@@ -11,7 +11,7 @@ from urllib.request import getproxies
 
 from tap_gainsight_px.api.connection import Connection
 from tap_gainsight_px.api.responses import check_status, decoded
-from tap_gainsight_px.api.retry import retrying
+from tap_gainsight_px.api.retry import Told, retrying
 from tap_gainsight_px.api.scroll_limit import ScrollLimit
 from tap_gainsight_px.errors import (
     AnswerLostError,
@@ -88,6 +88,7 @@ class Transport:
         self._run_clock = run_clock
         self._local = threading.local()
         self._lock = threading.Lock()
+        self._told = Told(clock)
         self._sent = 0
         self._began: float | None = None
         self._has_answered = False
@@ -126,7 +127,7 @@ class Transport:
         """
         once = partial(self._once, path, params, decode, on_lost)
         seconds = self._settings.retry_timeout_seconds
-        return retrying(self._wait, seconds=seconds, clock=self._clock)(once)()
+        return retrying(self._wait, seconds=seconds, clock=self._clock, told=self._told)(once)()
 
     def answer(self, path: str, params: Params) -> tuple[int, Mapping[str, str], bytes]:
         """Send a GET request once; return status, headers and body, whatever they say.

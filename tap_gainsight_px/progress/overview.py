@@ -55,7 +55,8 @@ def overview(tallies: Sequence[StreamTally], elapsed: float) -> Overview:
     """Return how far a run is.
 
     Each stream counts by the requests that it takes: those sent, over its share. One whose share is
-    not known yet counts as the average of the others, so the first figures are rough.
+    not known yet counts as the average of the others, so the first figures are rough; and it has
+    come halfway at most. Retries bring nobody further.
 
     Args:
         tallies: Those of the selected streams.
@@ -63,16 +64,17 @@ def overview(tallies: Sequence[StreamTally], elapsed: float) -> Overview:
     """
     sent, known, unknown = 0, [], []
     for tally in tallies:
-        sent += tally.requests
+        useful = tally.requests - tally.retries
+        sent += useful
         share = tally.share
         if share:
-            known.append(tally.requests / share)
+            known.append(useful / share)
         else:
-            unknown.append(tally.requests)
+            unknown.append(useful)
     total = sum(known)
     if known:
         average = total / len(known)
-        total += sum(max(average, requests) for requests in unknown)
+        total += sum(max(average, 2 * useful) for useful in unknown)
     running = [one for one in tallies if one.outcome is Outcome.RUNNING]
     waits = {wait: sum(one.waits[wait] for one in tallies) for wait in Wait}
     return Overview(

@@ -74,13 +74,13 @@ class ChildReader:
         level = logging.WARNING if self._parent.many else logging.INFO
         logger.log(
             level,
-            "%s: %d requests, one for each of %d %s%s: %.1f %% of the daily million",
+            "%s: %d requests, one for each of %d %s%s: %s of the daily million",
             self._name,
             requests,
             len(ids),
             self._parent.stream,
             "" if ranges is None else f" and {len(ranges)} ranges",
-            100 * requests / _REQUESTS_A_DAY,
+            _percent(100 * requests / _REQUESTS_A_DAY),
         )
         jobs = (
             self._one_by_one(ids)
@@ -135,3 +135,7 @@ class ChildReader:
         is_empty = self._reader.spec.records_key is None and not outcome.rows
         # What one parent gives is only complete with what the others give.
         return replace(outcome, read_to=None, answer=ParentAnswer(parent, is_empty=is_empty))
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1f} %" if share >= 0.1 else "less than 0.1 %"  # noqa: PLR2004

@@ -123,7 +123,10 @@ class FullReader:
         if not ledger.begin_again(doubt):
             if not doubt.is_final:
                 return self._last(slice_)
-            message = f"{doubt.message}, {ledger.readings} times in a row; run again later"
+            message = (
+                f"{doubt.message}, {ledger.readings} times in a row; run again later, and "
+                "ask Gainsight support if it stays like this"
+            )
             raise WindowError(message)
         if not doubt.is_routine:
             here().note_read_again()

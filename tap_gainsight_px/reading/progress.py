@@ -125,9 +125,11 @@ class StreamProgress:
         tally.missing += slice_.missing
         if slice_.recount is not None:
             return
+        is_unknown = tally.announced is None and tally.arrived > 0
         tally.arrived += len(slice_.rows) if slice_.arrived is None else slice_.arrived
         tally.doubled += slice_.doubled
-        if slice_.announced is not None:
+        if slice_.announced is not None and not is_unknown:
+            # Of records that nobody had announced, the sum would be wrong.
             tally.announced = (tally.announced or 0) + slice_.announced
         elif slice_.missing and tally.announced is not None:
             # What the parts of a window lack of what the whole has announced.

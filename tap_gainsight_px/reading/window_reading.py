@@ -111,7 +111,10 @@ class WindowReading:
             if doubt is None or not self._begin_again(doubt, error):
                 break
         if doubt is not None and doubt.is_final:
-            message = f"{doubt.message}, {self._ledger.readings} times in a row; run again later"
+            message = (
+                f"{doubt.message}, {self._ledger.readings} times in a row; run again later, and "
+                "ask Gainsight support if it stays like this"
+            )
             raise WindowError(message) from error
         return []
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from tap_gainsight_px.tally import Outcome, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from rich.console import RenderableType
 
@@ -65,7 +65,7 @@ def as_table(report: Json, *, width: int, is_terminal: bool = False) -> str:
     for stream in report["streams"]:
         table.add_row(*_cells(stream, has_range=has_range))
     # There is none where discovery has failed.
-    told = (table, Text(""), *_notes(report["streams"])) if report["streams"] else ()
+    told = (table, Text(""), *_notes(report)) if report["streams"] else ()
     for one in (*told, _verdict(report)):
         console.print(one, soft_wrap=False)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
@@ -93,11 +93,16 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:,.0f} s"
 
 
-def _notes(streams: Sequence[Json]) -> Iterator[RenderableType]:
-    """Yield what was unusual, stream by stream."""
+def _notes(report: Json) -> Iterator[RenderableType]:
+    """Yield what was unusual, stream by stream.
+
+    The lines with which the run ends follow the table, so what they say is not said here as well.
+    """
+    named = {word.rstrip(":,;") for line in report["errors"] for word in line.split()}
     has_any = False
-    for stream in streams:
-        lines = list(_unusual(stream))
+    for stream in report["streams"]:
+        errors = [] if stream["stream"] in named else stream["errors"]
+        lines = [*errors, *_unusual(stream)]
         if not lines:
             continue
         has_any = True
@@ -109,7 +114,6 @@ def _notes(streams: Sequence[Json]) -> Iterator[RenderableType]:
 
 
 def _unusual(stream: Json) -> Iterator[str]:
-    yield from stream["errors"]
     if stream["outcome"] == Outcome.SKIPPED.value:
         yield "the key may not read it, and skip_forbidden_streams is set"
     if stream["written"] != stream["arrived"]:

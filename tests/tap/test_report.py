@@ -98,6 +98,17 @@ def test_a_whole_run(sandbox: SandboxServer, catalog: Json, settings: Json, tap:
     assert streams["users"]["slow_records"] > 0
 
 
+def test_counts_that_px_does_not_tell_are_unknown_and_not_none(
+    sandbox: SandboxServer, catalog: Json, settings: Json, tap: Program
+) -> None:
+    """A report that said 0 would read as if more had come than there is."""
+    sandbox.misbehave({"faults": {"total_hits_missing": 1}})
+    output = tap.run(config=settings, catalog=catalog)
+    found = by_stream(read(settings))
+    assert {name: one["announced"] for name, one in found.items()} == dict.fromkeys(found)
+    assert "whole: " in output.log
+
+
 def test_the_table_stands_behind_the_log_and_standard_output_is_singer_alone(
     catalog: Json, settings: Json, tap: Program
 ) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         (400, "check the settings"),
         (401, "Check api_key and region"),
         (403, "give it the Read permission"),
-        (404, "Check api_url and region"),
+        (404, "deselect the stream. Else check api_url and region"),
         (405, "check the settings"),
         (410, "check the settings"),
     ],

@@ -8,6 +8,7 @@ from tap_gainsight_px.errors import (
     RefusedError,
     RequestError,
     SettingsError,
+    ShortfallError,
     StoppedError,
     StreamsError,
     TapError,
@@ -76,6 +77,15 @@ def test_a_few_streams_that_are_refused_alike_have_a_line_each() -> None:
     """Path and time range may tell something."""
     errors = [refused(name, 403, "Ask for it") for name in ("one", "two", "three")]
     assert StreamsError(errors).lines == tuple(str(error) for error in errors)
+
+
+def test_a_line_about_many_stretches_names_the_first() -> None:
+    """Each has had its own line when it was read."""
+    assert str(ShortfallError(["users: 1 missing"])).startswith("1 stretch could not be read whole")
+    line = str(ShortfallError([f"users {number}: 1 missing" for number in range(200)]))
+    assert line.startswith("200 stretches could not be read whole: users 0: 1 missing; users 1: ")
+    assert "; and 195 more" in line
+    assert len(line) < 600
 
 
 def test_the_exit_code_tells_a_signal_from_a_failure() -> None:

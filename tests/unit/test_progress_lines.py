@@ -104,6 +104,17 @@ def test_the_share_of_a_run_lies_between_nothing_and_all(
     assert overview(tallies, 10.0).share == (1.0 if any(one.requests for one in tallies) else None)
 
 
+def test_a_run_that_only_waits_is_not_all_but_over() -> None:
+    """Tries of what does not answer bring nobody further."""
+    done = tally("features", 1, 2)
+    stuck = [tally("session_events", 0.0, 27), tally("users", None, 3)]
+    for _ in range(22):
+        stuck[0].note_wait(Wait.PX_429, 1, is_retry=True)
+    found = overview([done, *stuck], 10.0)
+    assert found.share is not None
+    assert found.share <= 0.6
+
+
 def test_times_are_told_as_people_do() -> None:
     """Seconds, minutes, hours."""
     assert [duration(one) for one in (5.4, 59, 61, 3_599, 3_600, 9_000)] == [

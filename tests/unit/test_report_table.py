@@ -80,6 +80,19 @@ def test_what_was_unusual_stands_below_in_words() -> None:
     assert "\x1b[" in as_table(report_of(run(), [tally()]), width=120, is_terminal=True)
 
 
+def test_what_the_last_lines_of_the_log_say_is_not_said_twice() -> None:
+    """They follow the table; what they leave out stands in it."""
+    lines = [f"users [{number}, {number + 1}): 1 announced record" for number in range(9)]
+    short, failed = tally("users", Outcome.INCOMPLETE), tally("accounts", Outcome.FAILED)
+    other = tally("segments", Outcome.FAILED)
+    refused = RefusedError("", path="/v1/accounts", status=403)
+    refused.during("accounts")
+    error = StreamsError([refused, ShortfallError(lines)])
+    text = as_table(report_of(run(error), [short, failed, other]), width=120)
+    assert text.count("that says why it is not whole") == 1
+    assert "segments:\n  [red]a line[/red] that says why" in text
+
+
 @pytest.mark.parametrize(
     ("error", "streams", "outcome", "exit_code"),
     [

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_gainsight_px.api.retry import retrying
+from tap_gainsight_px.api.retry import Told, retrying
 from tap_gainsight_px.errors import (
     AnswerLostError,
     DailyLimitError,
@@ -55,7 +56,27 @@ def failure(kind: type[RequestError] = RetriableError, after: float | None = Non
 
 def retried(function: Callable[[], str], time: FakeTime, seconds: float = 900) -> Callable[[], str]:
     """Let a function be tried again by a clock that moves only when somebody waits."""
-    return retrying(time.wait, seconds=seconds, clock=time.clock)(function)
+    return retrying(time.wait, seconds=seconds, clock=time.clock, told=Told(time.clock))(function)
+
+
+def test_what_several_workers_meet_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """By whoever meets it first; something else, or the same some seconds later, is news again."""
+    caplog.set_level(logging.INFO)
+    time = FakeTime()
+    told = Told(time.clock)
+
+    def meet(path: str, status: int) -> None:
+        error = RetriableError("", path=path, status=status, advice="Do something")
+        function = Flaky(error)
+        retrying(time.wait, seconds=900, clock=time.clock, told=told)(function)()
+
+    for path in ("/v1/a", "/v1/b", "/v1/c"):
+        meet(path, 503)
+    meet("/v1/b", 502)
+    time.wait(5)
+    meet("/v1/c", 503)
+    lines = [line.partition(";")[0] for line in caplog.messages]
+    assert lines == ["GET /v1/a: HTTP 503", "GET /v1/b: HTTP 502", "GET /v1/c: HTTP 503"]
 
 
 def test_what_works_is_called_once_and_waits_for_nothing() -> None:
@@ -213,7 +234,7 @@ def test_a_wait_that_raises_ends_the_tries() -> None:
 
     function = Flaky(failure(), failure())
     with pytest.raises(StoppedError, match="enough"):
-        retrying(wait, seconds=900, clock=lambda: 0.0)(function)()
+        retrying(wait, seconds=900, clock=lambda: 0.0, told=Told(lambda: 0.0))(function)()
     assert function.calls == 1
 
 

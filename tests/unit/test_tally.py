@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_gainsight_px.api.rate_limit import RateLimit
-from tap_gainsight_px.api.retry import retrying
+from tap_gainsight_px.api.retry import Told, retrying
 from tap_gainsight_px.api.scroll_limit import ScrollLimit
 from tap_gainsight_px.errors import AnswerLostError, RateLimitedError, StoppedError
 from tap_gainsight_px.errors import TooManyScrollsError as TooManyScrolls
@@ -110,7 +110,7 @@ def test_a_retry_counts_with_its_wait(error: Exception, wait: Wait) -> None:
             raise errors.pop()
 
     with tally.at_work():
-        retrying(time.wait, seconds=900, clock=time.clock)(fail_once)()
+        retrying(time.wait, seconds=900, clock=time.clock, told=Told(time.clock))(fail_once)()
     assert tally.retries == 1
     assert {one: seconds > 0 for one, seconds in tally.waits.items()} == {
         one: one is wait for one in Wait
@@ -129,7 +129,7 @@ def test_a_wait_that_a_signal_ends_counts_without_a_retry() -> None:
         raise RateLimitedError("429", path="/p")
 
     with tally.at_work(), pytest.raises(StoppedError):
-        retrying(wait, seconds=900, clock=time.clock)(fail)()
+        retrying(wait, seconds=900, clock=time.clock, told=Told(time.clock))(fail)()
     assert tally.retries == 0
     assert tally.waits[Wait.PX_429] > 0
 
