@@ -24,7 +24,7 @@ class Program:
     """
 
     kind: str
-    command: list[str | Path]
+    command: Sequence[str | Path]
     output: Path | None = None
 
 

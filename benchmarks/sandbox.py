@@ -15,7 +15,7 @@ from benchmarks.place import OWN_PYTHON, program
 from benchmarks.runners import odd_world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 API_KEY = "sandbox-key"
@@ -110,13 +110,13 @@ def sandbox(
 def odd_sandbox(shape: str, records: int) -> Iterator[Sandbox]:
     """Start a sandbox of so many events of one shape, and stop it in the end."""
     anchor = datetime.fromtimestamp(odd_world.ANCHOR_MS / 1_000, timezone.utc)
-    command = [OWN_PYTHON, "-m", odd_world.__name__, shape, str(records)]
+    command: list[str | Path] = [OWN_PYTHON, "-m", odd_world.__name__, shape, str(records)]
     with _serving(command, anchor, odd_world.DAYS) as world:
         yield world
 
 
 @contextmanager
-def _serving(command: list[str | Path], anchor: datetime, days: int) -> Iterator[Sandbox]:
+def _serving(command: Sequence[str | Path], anchor: datetime, days: int) -> Iterator[Sandbox]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         try:
             line = process.stdout.readline() if process.stdout else ""

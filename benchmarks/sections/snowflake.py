@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.contenders import Job
-from benchmarks.pipelines import GZIP, Program, files, shipped, tap
+from benchmarks.pipelines import GZIP, files, shipped, tap
 from benchmarks.place import RUNNERS
-from benchmarks.processes import run_pipes
+from benchmarks.processes import Program, run_pipes
 from benchmarks.sandbox import sandbox
 from benchmarks.tables import middle, rate, seconds, table
 

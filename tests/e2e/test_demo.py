@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 EVENTS = 2000
 
-# Two whole demos, dbt included.
-pytestmark = pytest.mark.timeout(300)
-
 
 def demo(home: Path) -> subprocess.Popen[str]:
     """Start the demo with few events; it keeps all it has in `home`."""

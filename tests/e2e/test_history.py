@@ -62,7 +62,6 @@ class IntoPostgres(Simulation):
         return facts
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("days", "hard_delete"), [(30, False), (12, True)], ids=["soft deletes", "hard deletes"]
 )

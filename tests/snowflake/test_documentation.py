@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import pytest
-
 from px_sandbox import SandboxServer
 from tests.snowflake import page
 from tests.snowflake.process import PROJECT, shipped_settings, warehouse
@@ -16,8 +14,6 @@ from tests.tap.harness import sync
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-pytestmark = pytest.mark.timeout(300)
 
 LOGIN = {"account": "a", "user": "u", "password": "p", "database": "PX_DB"}
 ATTRIBUTES = {

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.snowflake import expected, live
 
 if TYPE_CHECKING:
-    from tests.tap.harness import Json
+    import pytest
 
-pytestmark = pytest.mark.timeout(300)
+    from tests.tap.harness import Json
 
 
 def test_it_loads_compares_and_drops_what_it_has_made(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from tests.snowflake.process import Process
     from tests.tap.harness import Json
 
-pytestmark = pytest.mark.timeout(300)
-
 LOGIN = {"account": "a", "user": "u", "password": "p", "database": "PX_DB"}
 """One that nobody checks."""
 

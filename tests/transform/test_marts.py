@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from tests.transform.truth import Event, Json
     from tests.transform.warehouses import Warehouse
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @pytest.fixture(scope="module")
 def active(warehouse: Warehouse) -> list[Event]:

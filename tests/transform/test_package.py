@@ -12,8 +12,6 @@ from tests.transform import truth
 if TYPE_CHECKING:
     from tests.transform.warehouses import Warehouse
 
-pytestmark = pytest.mark.timeout(300)
-
 EVENTS = (*truth.ACTIVITY, "engagement_view_events", "email_events", "survey_responses")
 FEW = [name for name in (*EVENTS, "engagements", "features") if name != "custom_events"]
 """What somebody does not load who loads custom events alone."""
