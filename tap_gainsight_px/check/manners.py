@@ -102,12 +102,16 @@ def ask_error(check: CheckContext, spec: StreamSpec) -> Iterator[Finding]:
     answer, records = check.ask_aside(spec, {"pageSize": "none"})
     if answer is None:
         return
+    if answer.status is None:
+        text = f"nothing answers to a pageSize that is no number ({answer.in_words})"
+        yield Finding("error_shape", Level.NOTE, text)
+        return
     if records or answer.is_answered:
         text = "a pageSize that is no number is not refused"
         yield Finding("error_shape", Level.NOTE, text)
         return
     shape = "no JSON" if answer.content is None else shape_of(answer.content)
-    under_200 = answer.status is not None and answer.status < 300  # noqa: PLR2004
+    under_200 = answer.status < 300  # noqa: PLR2004
     text = f"HTTP {answer.status}{', though it is an error' if under_200 else ''}: {shape}"
     yield Finding(
         "error_shape",

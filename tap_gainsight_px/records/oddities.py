@@ -75,8 +75,7 @@ class Oddities:
                 logger.warning("%s: %s is %s", self._stream_name, name, oddity.value)
 
     def sum_up(self) -> None:
-        """Say how often which field was odd, and how many records took the slow way."""
-        self._sum_up_fields()
+        """Say how many records took the slow way; how often fields were odd says the report."""
         if total := self.slow:
             reasons = [f"{reason} ({count:,})" for reason, count in self._slow.most_common(3)]
             logger.debug(
@@ -85,17 +84,3 @@ class Oddities:
                 f"{total:,}",
                 "; ".join(reasons),
             )
-
-    def _sum_up_fields(self) -> None:
-        """Warn of each kind that was seen more than once, with how often in which field."""
-        for oddity, counts in self._counts.items():
-            if counts.total() > 1:
-                found = [f"{name} {count:,}" for name, count in counts.most_common(_MOST_NAMES)]
-                if more := len(counts) - len(found):
-                    found.append(f"and {more:,} more fields")
-                logger.warning(
-                    "%s: how often a field was %s (some records are read twice): %s",
-                    self._stream_name,
-                    oddity.value,
-                    ", ".join(found),
-                )
