@@ -29,6 +29,9 @@ REGIONS = {
     "US2": "https://api-us2.aptrinsic.com",
 }
 
+CUSTOM = "custom"
+"""What stands for the region in a report where `api_url` is set."""
+
 # The API documents "about 200 requests a second".
 _MOST_REQUESTS_PER_SECOND = 200
 _LARGEST_PAGE = 1_000

@@ -2,44 +2,39 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-import click
 from singer_sdk import Tap
 from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.singerlib import Catalog
 
 from tap_gainsight_px import timestamps
-from tap_gainsight_px.api.rate_limit import RateLimit
-from tap_gainsight_px.api.shared_answers import SharedAnswers
-from tap_gainsight_px.api.transport import Transport
 from tap_gainsight_px.cancellation import Cancellation
 from tap_gainsight_px.catalog.flattening import flattening_of
 from tap_gainsight_px.catalog.pins import moved, schemas_given
-from tap_gainsight_px.check.command import check_option, selected, write_report
+from tap_gainsight_px.command_line import add_options, end_with
 from tap_gainsight_px.config_checks import find_errors, find_warnings
-from tap_gainsight_px.discovery import Discovered, Known, asks, discover, discover_all, find_specs
-from tap_gainsight_px.errors import SettingsError, ShortfallError, StreamsError, TapError
+from tap_gainsight_px.discovery.schema import Known
+from tap_gainsight_px.discovery.streams import discover_all, find_specs
+from tap_gainsight_px.errors import SettingsError, StreamsError, TapError
 from tap_gainsight_px.given.catalog import read_catalog
 from tap_gainsight_px.given.environment import by_variable, from_environment, unknown_variables
 from tap_gainsight_px.given.files import read_json_object, read_settings
+from tap_gainsight_px.given.state import checked_state
 from tap_gainsight_px.given.values import understand
 from tap_gainsight_px.output.announced import read_announced
 from tap_gainsight_px.output.message_writer import PageWriter, write_output
 from tap_gainsight_px.output.sdk_log import improve
-from tap_gainsight_px.output.state import checked_state, read_bookmark
-from tap_gainsight_px.plan.command import plan_option, write_plan
+from tap_gainsight_px.output.state import read_bookmark
 from tap_gainsight_px.progress.display import ProgressDisplay
-from tap_gainsight_px.reading.planner import Run, shared_paths, slice_pool
 from tap_gainsight_px.redaction import hide, hide_address
 from tap_gainsight_px.report.facts import Circumstances
 from tap_gainsight_px.report.run_report import RunReport
-from tap_gainsight_px.run_clock import RunClock
-from tap_gainsight_px.settings import PACKAGE, SETTINGS_SCHEMA, Settings
+from tap_gainsight_px.run_parts import RunParts
+from tap_gainsight_px.settings import CUSTOM, PACKAGE, SETTINGS_SCHEMA, Settings
 from tap_gainsight_px.singer.stream import PxStream
 from tap_gainsight_px.singer.stream_maps import check_maps, make_mapper
 from tap_gainsight_px.tally import RunTally
@@ -48,11 +43,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
+    import click
     from singer_sdk import Stream
 
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.check.report import Report
+    from tap_gainsight_px.discovery.schema import Discovered
     from tap_gainsight_px.plan.report import PlanReport
+    from tap_gainsight_px.reading.run import Run
     from tap_gainsight_px.tally import StreamTally
 
 
@@ -147,6 +145,10 @@ class TapGainsightPx(Tap):
     def _settings(self) -> Settings:
         return Settings.from_config(self._config, run_start=self._clock())
 
+    @property
+    def _region(self) -> str:
+        return CUSTOM if self._config.get("api_url") else str(self._config["region"])
+
     # Streams
 
     @cached_property
@@ -156,18 +158,13 @@ class TapGainsightPx(Tap):
     @cached_property
     def _discovered(self) -> dict[str, Discovered]:
         """The schema of each stream, by name."""
-        can_ask = bool(self._config.get("api_key"))
-        asked = {
-            name: partial(self._discover, spec, self._run)
-            for name, spec in self._specs.items()
-            if can_ask and asks(spec) and self._is_read(name)
-        }
-        workers = self._settings.max_workers if asked else 0
-        found = discover_all(asked, workers=workers, check=self._cancellation.check)
-        return {
-            name: found[name] if name in found else self._discover(spec, None)
-            for name, spec in self._specs.items()
-        }
+        has_key = bool(self._config.get("api_key"))
+        return discover_all(
+            self._specs,
+            self._known,
+            lambda: self._run,
+            may_ask=lambda name: has_key and self._is_read(name),
+        )
 
     def discover_streams(self) -> list[Stream]:
         """Return all streams, each with its schema: what the files, PX, STATE and catalog say."""
@@ -187,17 +184,21 @@ class TapGainsightPx(Tap):
             for name, found in self._discovered.items()
         ]
 
-    def _discover(self, spec: StreamSpec, run: Run | None) -> Discovered:
+    @property
+    def _px_streams(self) -> list[PxStream]:
+        """All streams, as what they are."""
+        return [one for one in self.streams.values() if isinstance(one, PxStream)]
+
+    def _known(self, spec: StreamSpec) -> Known:
+        """Return what is known of a stream before PX is asked."""
         entry = self.state.get("bookmarks", {}).get(spec.name, {})
         bookmark = read_bookmark(spec.name, entry, spec.replication_key or "")
-        known = Known(
+        return Known(
             given=self._given_schemas.get(spec.name, {}),
             announced=read_announced(spec.name, entry),
             resumes_at=None if bookmark is None else bookmark - self._settings.lookback,
             flattening=flattening_of(self._config),
         )
-        with self._tally.of(spec.name).at_work():
-            return discover(spec, run, known)
 
     def _is_read(self, stream: str) -> bool:
         """Whether the stream is one of those that this run reads, as far as a catalog tells."""
@@ -213,42 +214,6 @@ class TapGainsightPx(Tap):
         for entry in content["streams"]:
             entry["schema"] = self._discovered[entry["tap_stream_id"]].catalog_schema
         return content
-
-    # The run
-
-    @cached_property
-    def _transport(self) -> Transport:
-        wait = self._cancellation.wait
-        return Transport(self._settings, self._rate_limit, wait, run_clock=self._run_clock)
-
-    @cached_property
-    def _rate_limit(self) -> RateLimit:
-        return RateLimit(
-            self._settings.requests_per_second,
-            clock=time.monotonic,
-            wait=self._cancellation.wait,
-        )
-
-    @cached_property
-    def _run_clock(self) -> RunClock:
-        return RunClock(self._clock, self._settings.run_start)
-
-    @cached_property
-    def _run(self) -> Run:
-        settings = self._settings
-        if settings.sends_key_in_the_clear:
-            self.logger.warning("api_url is http: the API key is sent unencrypted")
-        transport = self._transport
-        return Run(
-            settings,
-            SharedAnswers(transport.get, shared_paths(self._specs)),
-            slice_pool(settings, self._cancellation, lambda: self._rate_limit.is_used_up),
-            self._cancellation,
-            self._specs,
-            self._run_clock,
-            scroll=transport.scrolls.scroll,
-            tally=self._tally,
-        )
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take in the STATE of an earlier run.
@@ -273,44 +238,25 @@ class TapGainsightPx(Tap):
         # What is wrong with the maps themselves is told before the API is asked.
         check_maps(self.config, [one for one in self._specs.values() if self._is_read(one.name)])
         # Without a catalog each stream may be read: `--test` selects those that are not.
-        streams = [one for one in self.streams.values() if self._is_read(one.name)]
-        copies = {one.name: one.column_of for one in streams if isinstance(one, PxStream)}
+        streams = [one for one in self._px_streams if self._is_read(one.name)]
+        copies = {one.name: one.column_of for one in streams}
         self._mapper = make_mapper(self.config, streams, names, copies)
 
-    def run_discovery(self) -> str:
-        """Write the catalog to standard output and return it.
+    # The run
 
-        Raises:
-            OutputError: It cannot be written.
-        """
-        text = self.catalog_json_text
-        write_output(f"{text}\n".encode())
-        return text
-
-    def check(self, *, wait: Callable[[float], None] | None = None) -> Report:
-        """Return what PX does, found out with a few requests; `wait` waits that many seconds."""
-        # A sync has no use for it, and importing it takes time.
-        from tap_gainsight_px.check.runner import CUSTOM, run_check  # noqa: PLC0415
-
-        return run_check(
+    @cached_property
+    def _parts(self) -> RunParts:
+        return RunParts(
             self._settings,
-            selected(self._specs.values(), self.input_catalog),
-            region=CUSTOM if self._config.get("api_url") else self._config["region"],
-            wait=wait or self._cancellation.wait,
+            self._specs,
+            cancellation=self._cancellation,
+            tally=self._tally,
             clock=self._clock,
         )
 
-    def plan(self) -> PlanReport:
-        """Return what a sync would read, found out with a few requests a stream."""
-        # A sync has no use for it, and importing it takes time.
-        from tap_gainsight_px.plan.runner import run_plan  # noqa: PLC0415
-
-        return run_plan(
-            self._run,
-            [one for one in self.streams.values() if isinstance(one, PxStream)],
-            region="custom" if self._config.get("api_url") else self._config["region"],
-            requests_sent=lambda: self._transport.requests_sent,
-        )
+    @property
+    def _run(self) -> Run:
+        return self._parts.run
 
     # Final in the SDK, but there is no other place that every error passes on its way out.
     def sync_all(self) -> None:  # type: ignore[misc]
@@ -334,8 +280,7 @@ class TapGainsightPx(Tap):
 
     def _fill_in_the_past(self) -> None:
         """Read what is older than what has been read, now that all streams are up to date."""
-        streams = [one for one in self.streams.values() if isinstance(one, PxStream)]
-        for stream in [one for one in streams if one.begin_past()]:
+        for stream in [one for one in self._px_streams if one.begin_past()]:
             stream.read_past()
 
     @cached_property
@@ -347,7 +292,7 @@ class TapGainsightPx(Tap):
                 version=self.plugin_version,
                 run_start=self._began_at,
                 seconds=self._tally.elapsed(),
-                requests=self._transport.requests_sent,
+                requests=self._parts.transport.requests_sent,
                 records=sum(one.written for one in self._tallies),
             )
 
@@ -378,20 +323,48 @@ class TapGainsightPx(Tap):
                 "(Administration → REST API), or deselect them",
                 ", ".join(run.forbidden),
             )
-        errors = list(run.failures)
-        if run.forbidden and self._selected() <= set(run.forbidden):
-            message = (
-                "the key may read none of the selected streams: give it the Read permission in PX "
-                "(Administration → REST API). skip_forbidden_streams is for some, not for all"
-            )
-            errors.append(TapError(message))
-        if run.shortfalls:
-            errors.append(ShortfallError(run.shortfalls))
+        errors = run.errors({one.name for one in self.streams.values() if one.selected})
         if errors:
             raise errors[0] if len(errors) == 1 else StreamsError(errors)
 
-    def _selected(self) -> set[str]:
-        return {one.name for one in self.streams.values() if one.selected}
+    # In place of a sync
+
+    def run_discovery(self) -> str:
+        """Write the catalog to standard output and return it.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        text = self.catalog_json_text
+        write_output(f"{text}\n".encode())
+        return text
+
+    def check(self, *, wait: Callable[[float], None] | None = None) -> Report:
+        """Return what PX does, found out with a few requests; `wait` waits that many seconds."""
+        # A sync has no use for it, and importing it takes time.
+        from tap_gainsight_px.check.runner import run_check, selected  # noqa: PLC0415
+
+        return run_check(
+            self._settings,
+            selected(self._specs.values(), self.input_catalog),
+            region=self._region,
+            wait=wait or self._cancellation.wait,
+            clock=self._clock,
+        )
+
+    def plan(self) -> PlanReport:
+        """Return what a sync would read, found out with a few requests a stream."""
+        # A sync has no use for it, and importing it takes time.
+        from tap_gainsight_px.plan.runner import run_plan  # noqa: PLC0415
+
+        return run_plan(
+            self._run,
+            self._px_streams,
+            region=self._region,
+            requests_sent=lambda: self._parts.transport.requests_sent,
+        )
+
+    # The command line
 
     @classmethod
     def cb_config(
@@ -407,11 +380,7 @@ class TapGainsightPx(Tap):
     def get_singer_command(cls) -> click.Command:
         """Return the command line: that of the SDK, with `--check` and `--plan`."""
         command = super().get_singer_command()
-        for option in command.params:
-            if option.name in {"catalog", "state"}:
-                # The SDK would open them itself, as text in the encoding of this host.
-                option.type = click.STRING
-        command.params += [check_option(), plan_option()]
+        command.params = add_options(command.params)
         return command
 
     @classmethod
@@ -431,33 +400,18 @@ class TapGainsightPx(Tap):
             cls.print_about(about_format)
             return
         cls.print_version(print_fn=cls.logger.info)
-        if check:
-            report = cls(
-                config=config.config if config else {},
-                catalog=catalog,
-                parse_env_config=bool(config and config.parse_env),
-                setup_mapper=False,
-            ).check()
-            write_report(report, about_format)
-            sys.exit(report.exit_code)
-        if plan:
-            planned = cls(
-                config=config.config if config else {},
-                state=read_json_object(state, "the state") if state is not None else None,
-                catalog=catalog,
-                parse_env_config=bool(config and config.parse_env),
-                setup_mapper=False,
-            ).plan()
-            write_plan(planned, about_format)
-            sys.exit(planned.exit_code)
         tap = cls(
             config=config.config if config else {},
-            state=read_json_object(state, "the state") if state is not None else None,
+            # `--check` has no use for it.
+            state=read_json_object(state, "the state") if state is not None and not check else None,
             catalog=catalog,
             parse_env_config=bool(config and config.parse_env),
-            validate_config=True,
             setup_mapper=False,
         )
+        if check:
+            end_with(tap.check(), about_format)
+        if plan:
+            end_with(tap.plan(), about_format)
         tap._cancellation.last_words = tap._report.cut_off
         with tap._report.around_the_run(), tap._progress.around_the_run():
             tap.setup_mapper()

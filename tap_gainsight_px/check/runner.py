@@ -19,23 +19,30 @@ from tap_gainsight_px.check.asker import MOST_REQUESTS, Asker
 from tap_gainsight_px.check.context import CheckContext
 from tap_gainsight_px.check.report import Finding, Level, Report
 from tap_gainsight_px.reading.page_source import PageRequest, range_params
-from tap_gainsight_px.settings import PACKAGE, REGIONS, Settings
+from tap_gainsight_px.settings import CUSTOM, PACKAGE, REGIONS, Settings
 from tap_gainsight_px.timestamps import to_iso_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from singer_sdk.singerlib import Catalog
 
     from tap_gainsight_px.api.transport import Params
     from tap_gainsight_px.catalog.spec import StreamSpec
 
 logger = logging.getLogger(__name__)
 
-CUSTOM = "custom"
-"""The region of a report where `api_url` is set."""
-
 # Kept for the probes at the end while there are streams left to ask about.
 _RESERVED = 4
 _FOR_PAGES = 4
+
+
+def selected(specs: Iterable[StreamSpec], catalog: Catalog | None) -> list[StreamSpec]:
+    """Return the streams that a catalog selects; without one, those selected by default."""
+    if catalog is None:
+        return [spec for spec in specs if spec.selected_by_default]
+    entries = ((spec, catalog.get_stream(spec.name)) for spec in specs)
+    return [spec for spec, entry in entries if entry and entry.metadata.resolve_selection()[()]]
 
 
 def run_check(

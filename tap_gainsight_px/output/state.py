@@ -40,41 +40,8 @@ _MOST_GAPS = 20
 _POSITIONS_PER_STATE = 500
 
 _LONGEST_NUMBER = 20
-_START_OVER = "run without --state to start over, or correct it"
-
-
-def checked_state(state: Any) -> dict[str, Any]:
-    """Return a STATE that has the shape of Singer bookmarks.
-
-    Args:
-        state: The value of a STATE message, the whole message, or what `meltano state get` prints.
-
-    Raises:
-        StateError: It has another shape, with the place that is wrong.
-    """
-    if isinstance(state, dict) and state.get("type") == "STATE":
-        state = state.get("value")
-    elif isinstance(state, dict) and state.keys() == {"singer_state"}:
-        state = state["singer_state"]
-    if not isinstance(state, dict):
-        message = f"STATE must be an object, not {_kind(state)}; {_START_OVER}"
-        raise StateError(message)
-    if state and not state.keys() & {"bookmarks", "currently_syncing"}:
-        names = ", ".join(sorted(str(name) for name in state)[:3])
-        message = f"STATE has no bookmarks, but {names}: is it another file? Else {_START_OVER}"
-        raise StateError(message)
-    bookmarks = state.get("bookmarks", {})
-    if not isinstance(bookmarks, dict):
-        message = f"STATE: bookmarks must be an object, not {_kind(bookmarks)}; {_START_OVER}"
-        raise StateError(message)
-    for stream, bookmark in bookmarks.items():
-        if not isinstance(bookmark, dict):
-            message = (
-                f"STATE: the bookmark of {stream} must be an object, not {_kind(bookmark)}; "
-                f"{_START_OVER}"
-            )
-            raise StateError(message)
-    return state
+START_OVER = "run without --state to start over, or correct it"
+"""What to do about a STATE that cannot be understood."""
 
 
 def read_bookmark(
@@ -97,8 +64,7 @@ def read_bookmark(
     time = _read_time(value)
     if time is None:
         message = (
-            f"STATE: the bookmark of {stream_name} is not a time: {str(value)[:60]!r}; "
-            f"{_START_OVER}"
+            f"STATE: the bookmark of {stream_name} is not a time: {str(value)[:60]!r}; {START_OVER}"
         )
         raise StateError(message)
     return time
@@ -367,7 +333,3 @@ def _read_time(value: Any) -> int | None:
     except (ValueError, OverflowError):
         return None
     return time
-
-
-def _kind(value: Any) -> str:
-    return "null" if value is None else type(value).__name__

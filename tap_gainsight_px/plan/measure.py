@@ -12,7 +12,7 @@ from tap_gainsight_px.plan.stand_in import Cell, Fixed, Listing, Moments, StandI
 from tap_gainsight_px.reading.entity_reader import ALL_TIME, EntityReader
 from tap_gainsight_px.reading.page_source import PageRequest
 from tap_gainsight_px.reading.paginators import paginator_for
-from tap_gainsight_px.reading.planner import make_reader
+from tap_gainsight_px.reading.run import make_reader
 from tap_gainsight_px.reading.windows import Window, cut, split
 from tap_gainsight_px.records.decoder import PageDecoder
 from tap_gainsight_px.timestamps import DAY
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tap_gainsight_px.api.transport import Params
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.output.day_counts import DayCounts
-    from tap_gainsight_px.reading.planner import Run
+    from tap_gainsight_px.reading.run import Run
     from tap_gainsight_px.reading.window_reader import WindowReader
     from tap_gainsight_px.records.page import Row
 

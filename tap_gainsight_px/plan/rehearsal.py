@@ -11,7 +11,7 @@ from tap_gainsight_px.api.shared_answers import SharedAnswers
 from tap_gainsight_px.cancellation import Cancellation
 from tap_gainsight_px.plan.stand_in import nothing
 from tap_gainsight_px.reading.ordered_pool import in_turn
-from tap_gainsight_px.reading.planner import parent_ids_of, shared_paths
+from tap_gainsight_px.reading.run import parent_ids_of, shared_paths
 from tap_gainsight_px.tally import RunTally
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tap_gainsight_px.catalog.spec import Parent, StreamSpec
     from tap_gainsight_px.plan.stand_in import StandIn
     from tap_gainsight_px.reading.parent_ids import Listing, Parents
-    from tap_gainsight_px.reading.planner import Aside, Job, Run
+    from tap_gainsight_px.reading.planner import Aside, Job
+    from tap_gainsight_px.reading.run import Run
 
 T = TypeVar("T")
 

@@ -14,8 +14,8 @@ from tap_gainsight_px.plan.measure import Measure, Measured
 from tap_gainsight_px.plan.rehearsal import Rehearsal, share_of
 from tap_gainsight_px.plan.report import PlanReport
 from tap_gainsight_px.plan.stand_in import Recorder
-from tap_gainsight_px.reading.ordered_pool import OrderedPool
 from tap_gainsight_px.reading.ranges import resume_at
+from tap_gainsight_px.reading.side_by_side import side_by_side
 from tap_gainsight_px.settings import PACKAGE
 from tap_gainsight_px.timestamps import to_iso_seconds
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.plan.rehearsal import Planned
     from tap_gainsight_px.plan.report import Row
-    from tap_gainsight_px.reading.planner import Run
+    from tap_gainsight_px.reading.run import Run
 
 # Enough for the figures, and few enough for some seconds.
 _MOST_ROWS = 300_000
@@ -74,16 +74,7 @@ def _measure(
     for stream in streams:
         if stream.spec.parent is None:
             jobs[stream.spec.name] = _asking(measure, run, stream.spec, stream)
-    pool = OrderedPool["Measured | TapError"](
-        run.settings.max_workers,
-        capacity=len(jobs),
-        weigh=lambda _: 1,
-        check=run.cancellation.check,
-    )
-    try:
-        found = dict(zip(jobs, pool.queue(jobs.values()), strict=True)) if jobs else {}
-    finally:
-        pool.close()
+    found = side_by_side(jobs, workers=run.settings.max_workers, check=run.cancellation.check)
     return (
         {name: one for name, one in found.items() if isinstance(one, Measured)},
         {name: one for name, one in found.items() if isinstance(one, TapError)},

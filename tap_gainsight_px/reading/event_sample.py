@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.catalog.spec import MAX_RANGE_DAYS
 from tap_gainsight_px.reading.completeness import READINGS, other_page_size
-from tap_gainsight_px.reading.planner import make_reader, page_size_of
+from tap_gainsight_px.reading.run import make_reader, page_size_of
 from tap_gainsight_px.reading.windows import Window
 from tap_gainsight_px.records.decoder import PageDecoder
 from tap_gainsight_px.timestamps import DAY, floor_second
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_gainsight_px.catalog.spec import StreamSpec
-    from tap_gainsight_px.reading.planner import Run
+    from tap_gainsight_px.reading.run import Run
 
 _ENOUGH = 900
 # How wide one step back is, in days: few requests where events are rare, and the newest first.

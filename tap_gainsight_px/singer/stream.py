@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.output.announced import Announced
-    from tap_gainsight_px.reading.planner import Aside, Run
+    from tap_gainsight_px.reading.planner import Aside
+    from tap_gainsight_px.reading.run import Run
     from tap_gainsight_px.records.decoder import PageDecoder
     from tap_gainsight_px.records.page import Row
     from tap_gainsight_px.settings import Settings

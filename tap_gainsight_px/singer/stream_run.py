@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from tap_gainsight_px.catalog.spec import StreamSpec
     from tap_gainsight_px.output.announced import AttributeMemory
-    from tap_gainsight_px.reading.planner import Job, Plan, Run
+    from tap_gainsight_px.reading.planner import Job, Plan
+    from tap_gainsight_px.reading.run import Run
     from tap_gainsight_px.records.oddities import Oddities
     from tap_gainsight_px.records.page import Slice
 

@@ -13,7 +13,8 @@ from tap_gainsight_px.api.responses import decoded
 from tap_gainsight_px.catalog.schemas import load_schema, with_unexpected
 from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.errors import AnswerLostError, StateError
-from tap_gainsight_px.output.state import checked_state, read_bookmark
+from tap_gainsight_px.given.state import checked_state
+from tap_gainsight_px.output.state import read_bookmark
 from tap_gainsight_px.records.attribute_list import attribute_fields, decode_attributes
 from tap_gainsight_px.records.decoder import PageDecoder
 from tap_gainsight_px.records.page import Page

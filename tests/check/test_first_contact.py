@@ -9,8 +9,8 @@ import pytest
 
 from px_sandbox import SandboxServer
 from tap_gainsight_px.catalog.streams import STREAMS
-from tap_gainsight_px.check.runner import CUSTOM, run_check
-from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings
+from tap_gainsight_px.check.runner import run_check
+from tap_gainsight_px.settings import CUSTOM, SETTINGS_SCHEMA, Settings
 from tests.check.checks import catalog_of, check
 from tests.ports import taken_port
 from tests.tap.harness import Program, config

@@ -9,7 +9,7 @@ from singer_sdk.singerlib import Catalog
 
 from px_sandbox import SandboxServer
 from tap_gainsight_px.catalog.streams import STREAMS
-from tap_gainsight_px.check.command import selected
+from tap_gainsight_px.check.runner import selected
 from tests.check.checks import EVENTS, PEOPLE, Checked, catalog_of, check
 from tests.tap.worlds import lively_world
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tap_gainsight_px.output.day_counts import DayCounts, edges_of
 from tap_gainsight_px.timestamps import DAY, SECOND
-from tests.unit.test_state import anything
+from tests.json_values import anything
 
 NOON = 1_709_208_000_000  # 2024-02-29T12:00:00Z
 MIDNIGHT = NOON // DAY * DAY

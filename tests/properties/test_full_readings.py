@@ -11,7 +11,8 @@ from tap_gainsight_px.output.full_readings import FullReadings
 from tap_gainsight_px.output.state import StreamState
 from tap_gainsight_px.run_clock import RunClock
 from tap_gainsight_px.timestamps import DAY, SECOND, to_iso
-from tests.unit.test_state import NOON, anything
+from tests.json_values import anything
+from tests.unit.test_state import NOON
 
 HOUR = 3_600 * SECOND
 BOOKMARK = {"replication_key_value": to_iso(NOON - DAY)}

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from tap_gainsight_px.cancellation import Cancellation
 from tap_gainsight_px.output.state import StreamState
 from tap_gainsight_px.reading.ordered_pool import OrderedPool
-from tap_gainsight_px.reading.planner import Run, plan_jobs
+from tap_gainsight_px.reading.planner import plan_jobs
 from tap_gainsight_px.reading.progress import StreamProgress
+from tap_gainsight_px.reading.run import Run
 from tap_gainsight_px.records.decoder import PageDecoder
 from tap_gainsight_px.run_clock import RunClock
 from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings

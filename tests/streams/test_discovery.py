@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from px_sandbox import SandboxServer
-from tap_gainsight_px.discovery import Discovered, discover_all
+from tap_gainsight_px.reading.side_by_side import side_by_side
 from tests.contract.facts import PROJECT, STREAM_FACTS
 from tests.patience import PATIENCE
 from tests.streams.rich import now, rich_world
@@ -109,14 +109,12 @@ def test_the_schema_messages_are_those_of_the_catalog(sandbox: SandboxServer) ->
 
 def test_what_px_is_asked_about_each_stream_is_asked_side_by_side() -> None:
     """With many tables of events, the first record would wait for one sample after another."""
-    side_by_side = threading.Barrier(3, timeout=PATIENCE)
+    all_three = threading.Barrier(3, timeout=PATIENCE)
 
-    def found(name: str) -> Discovered:
-        side_by_side.wait()
-        return Discovered({"title": name}, {})
+    def ask(name: str) -> str:
+        all_three.wait()
+        return name
 
-    jobs = {name: partial(found, name) for name in ("users", "accounts", "custom_event_login")}
-    discovered = discover_all(jobs, workers=3, check=lambda: None)
-    assert [(name, one.schema["title"]) for name, one in discovered.items()] == [
-        (name, name) for name in jobs
-    ]
+    jobs = {name: partial(ask, name) for name in ("users", "accounts", "custom_event_login")}
+    found = side_by_side(jobs, workers=3, check=lambda: None)
+    assert list(found.items()) == [(name, name) for name in jobs]

@@ -243,7 +243,7 @@ def test_a_permission_withdrawn_in_the_middle_keeps_the_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """After many refusals in a row it is the endpoint: the next run goes on before the first."""
-    monkeypatch.setattr("tap_gainsight_px.reading.progress._REFUSALS_IN_A_ROW", 5)
+    monkeypatch.setattr("tap_gainsight_px.reading.parent_tally._REFUSALS_IN_A_ROW", 5)
     world = family()
     with SandboxServer(world, about_parents("user_preferences", "forbidden", nth=11)) as sandbox:
         first = read(sandbox, "user_preferences", max_workers=1)

@@ -1,31 +1,20 @@
-"""STATE of any age is understood, or refused in one line that says what is wrong with it."""
+"""Where a stream stands: its bookmark, position and version, read from STATE and moved in it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_gainsight_px.errors import StateError
-from tap_gainsight_px.output.state import StreamState, checked_state, read_bookmark
+from tap_gainsight_px.output.state import StreamState, read_bookmark
 from tap_gainsight_px.run_clock import RunClock
 from tap_gainsight_px.timestamps import to_iso
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.json_values import anything
 
 NOON = 1_709_208_000_000  # 2024-02-29T12:00:00Z
-
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-
 
 times = st.integers(NOON - 10**9, NOON + 10**9)
 
@@ -121,57 +110,15 @@ def test_what_is_no_time_is_refused_by_name_and_value(value: object) -> None:
     assert len(line) < 200
 
 
-@pytest.mark.parametrize(
-    ("state", "wrong"),
-    [
-        ([], "STATE must be an object, not list"),
-        (None, "STATE must be an object, not null"),
-        ("{}", "STATE must be an object, not str"),
-        ({"bookmarks": []}, "bookmarks must be an object, not list"),
-        ({"bookmarks": None}, "bookmarks must be an object, not null"),
-        ({"bookmarks": {"users": None}}, "the bookmark of users must be an object, not null"),
-        ({"bookmarks": {"users": 17}}, "the bookmark of users must be an object, not int"),
-    ],
-)
-def test_a_state_of_another_shape_is_refused_by_its_place(state: object, wrong: str) -> None:
-    """One line says which part of it is wrong."""
-    with pytest.raises(StateError, match=wrong):
-        checked_state(state)
-
-
-@pytest.mark.parametrize(
-    "state", [{}, {"bookmarks": {}}, {"bookmarks": {"gone": {"a": 1}}, "other": 5}]
-)
-def test_what_the_tap_does_not_know_is_left_alone(state: dict[str, Any]) -> None:
-    """Streams of another version and notes of a runner do no harm."""
-    assert checked_state(state) is state
-
-
-def test_what_meltano_keeps_is_understood() -> None:
-    """`meltano state get` prints it so."""
-    state: dict[str, Any] = {"bookmarks": {"users": {}}}
-    assert checked_state({"singer_state": state}) == state
-
-
-def test_a_whole_state_message_is_understood() -> None:
-    """Taps write messages; which part of one belongs into the file is easily mistaken."""
-    state = {"bookmarks": {"users": {"replication_key_value": NOON}}}
-    assert checked_state({"type": "STATE", "value": state}) == state
-    with pytest.raises(StateError, match="must be an object, not null"):
-        checked_state({"type": "STATE"})
-
-
 @given(anything)
-def test_arbitrary_json_leads_to_a_time_or_to_a_state_error_of_one_line(value: object) -> None:
-    """Whatever stands in the file: it is understood or refused, and never a traceback."""
-    looks: tuple[Callable[[object], object], ...] = (checked_state, read)
-    for look in looks:
-        line = "understood"
-        try:
-            look(value)
-        except StateError as error:
-            line = str(error)
-        assert len(line.splitlines()) == 1
+def test_an_arbitrary_value_is_a_time_or_refused_in_one_line(value: object) -> None:
+    """Whatever stands for a bookmark: it is understood or refused, and never a traceback."""
+    line = "understood"
+    try:
+        read(value)
+    except StateError as error:
+        line = str(error)
+    assert len(line.splitlines()) == 1
 
 
 @given(steps=st.lists(times, min_size=1), start=st.none() | times)

@@ -1,4 +1,4 @@
-"""Which streams there are, and the schema of each: its file, and what only the account can tell.
+"""The schema of a stream: its file, and what only the account can tell.
 
 Two things are not in the files. `customAttributes` of users and accounts are typed by what PX says
 of the account's attributes (`/v1/admin/model/{user,account}/attributes`). A custom event that is
@@ -27,21 +27,19 @@ from tap_gainsight_px.catalog.attributes import (
 from tap_gainsight_px.catalog.flattening import with_own_column
 from tap_gainsight_px.catalog.names import MOST_COLUMNS
 from tap_gainsight_px.catalog.schemas import declared_type, load_schema, with_unexpected
-from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.errors import RefusedError
 from tap_gainsight_px.output.announced import NO_ROOM, Announced
 from tap_gainsight_px.reading.event_sample import sample_events
-from tap_gainsight_px.reading.ordered_pool import OrderedPool
 from tap_gainsight_px.records.attribute_list import attribute_fields, decode_attributes
 from tap_gainsight_px.timestamps import to_iso_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping
 
     from singer_sdk.helpers._flattening import FlatteningOptions
 
     from tap_gainsight_px.catalog.spec import StreamSpec
-    from tap_gainsight_px.reading.planner import Run
+    from tap_gainsight_px.reading.run import Run
 
 logger = logging.getLogger(__name__)
 
@@ -80,47 +78,6 @@ class Discovered:
     announced: Announced = field(default_factory=Announced)
     columns: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
-
-
-def find_specs(event_names: Sequence[str]) -> dict[str, StreamSpec]:
-    """Return all streams by name: the stream table, and one for each custom event named.
-
-    Args:
-        event_names: Names of custom events, already checked by `config_checks`.
-    """
-    specs = {spec.name: spec for spec in STREAMS}
-    tables = event_tables.event_table_specs(specs["custom_events"], event_names)
-    for spec in tables:
-        if spec.name != event_tables.plain_stream_name(spec.event_name or ""):
-            logger.warning("The stream of the custom event %r is %s", spec.event_name, spec.name)
-    return specs | {spec.name: spec for spec in tables}
-
-
-def discover_all(
-    jobs: Mapping[str, Callable[[], Discovered]], *, workers: int, check: Callable[[], None]
-) -> dict[str, Discovered]:
-    """Return the schema of each stream, by name: what PX has to be asked is asked side by side.
-
-    Args:
-        jobs: What returns the schema of each.
-        workers: How many are asked about at once.
-        check: Called every tenth of a second; may raise.
-
-    Raises:
-        TapError: The API could not be asked about one of them.
-    """
-    if not jobs:
-        return {}  # and no thread
-    pool = OrderedPool[Discovered](workers, capacity=len(jobs), weigh=lambda _: 1, check=check)
-    try:
-        return dict(zip(jobs, pool.queue(jobs.values()), strict=True))
-    finally:
-        pool.close()
-
-
-def asks(spec: StreamSpec) -> bool:
-    """Whether only PX can tell all of a stream's fields."""
-    return spec.attributes_path is not None or spec.event_name is not None
 
 
 def discover(spec: StreamSpec, run: Run | None, known: Known) -> Discovered:

@@ -1,0 +1,1 @@
+"""Which streams there are, and the schema of each."""
