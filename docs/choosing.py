@@ -1,4 +1,4 @@
-"""The tables of docs/choosing.md, reckoned from what docs/performance.md says: `make docs`."""
+"""The tables of docs/choosing.md, calculated from what docs/performance.md says: `make docs`."""
 
 from __future__ import annotations
 

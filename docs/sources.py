@@ -59,7 +59,7 @@ def _freshness(spec: StreamSpec) -> dict[str, Any] | None:
     if not spec.selected_by_default:
         return None
     if spec.time_range is None:
-        # Every run sends all of it: older than this means that no run has come to a good end.
+        # Every run sends all of it: older than this means that no run has succeeded.
         return {"warn_after": _days(2), "error_after": _days(7)}
     # A run sends only what is new, so a quiet product looks like a pipeline that stands still.
     return {"warn_after": _days(8 if spec.time_range.granularity else 1)}

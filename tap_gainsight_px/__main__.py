@@ -18,19 +18,19 @@ def main() -> None:
     try:
         _run()
     except KeyboardInterrupt:
-        # So early that the tap was not yet there to end in good order.
+        # Before there was a tap that could have ended in good order.
         sys.exit(130)
     finally:
         # The exit code is decided. While Python shuts down, an interrupt (a runner's second, to the
-        # whole group) would make another one of it.
+        # whole group) would change it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _share_memory() -> None:
     """Let the threads take their memory from two places, where glibc would give each its own.
 
-    What one of them has let go of then serves the next: a quarter less at the peak, at no cost,
-    for Python lets one thread run at a time anyway. Whoever has set `MALLOC_ARENA_MAX` has chosen.
+    Memory that one of them frees then serves the next: a quarter less at the peak, at no cost, as
+    Python runs one thread at a time anyway. `MALLOC_ARENA_MAX`, where it is set, stays in force.
     """
     if sys.platform == "linux" and "MALLOC_ARENA_MAX" not in os.environ:
         with contextlib.suppress(OSError, AttributeError):  # another C library

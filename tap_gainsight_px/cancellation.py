@@ -2,8 +2,8 @@
 
 A signal handler runs inside whatever the main thread was doing, and that may be holding a lock:
 one of `threading.Event`, for instance, which the handler would then wait for without end. So
-nothing here has a lock. Asking for the end assigns one attribute, and whoever waits looks at it
-ten times a second.
+nothing here has a lock. Asking for the end assigns one attribute, and every wait looks at it ten
+times a second.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Cancellation:
     def check(self) -> None:
         """Raise `StoppedError` when the run is to end."""
         if self.is_set and self._reason is not None:
-            # A new one each time: whoever catches it adds what it was reading.
+            # A new one each time: each reader adds what it was reading.
             raise StoppedError(*self._reason)
 
     def wait(self, seconds: float) -> None:

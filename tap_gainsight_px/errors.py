@@ -4,7 +4,7 @@
     ├── SettingsError             the configuration is wrong: nothing was requested
     ├── StateError                the STATE handed in cannot be understood
     ├── RequestError              a request to the PX API failed
-    │   ├── RefusedError          the API said no (400, 401, 403, 404 …): trying again is no use
+    │   ├── RefusedError          the API said no (400, 401, 403, 404 …): another try does not help
     │   ├── RetriableError        worth another try (`retry` decides for how long)
     │   │   ├── AnswerLostError   the API may have acted on it, but no whole answer arrived
     │   │   ├── DuplicateRequestError  equals an earlier request: this one alone waits
@@ -50,7 +50,7 @@ class TapError(Exception):
     """Whether it concerns the run as a whole, so that no other stream can be read after it."""
 
     def __init__(self, message: str) -> None:
-        """Keep the line, without secrets and control characters whoever wrote them."""
+        """Keep the line, cleaned of secrets and control characters."""
         self.message = one_line(message)
         super().__init__(self.message)
         self.subject = ""
@@ -144,7 +144,7 @@ class RetriableError(RequestError):
     """The longest wait before the second try; it doubles from try to try."""
     longest_wait = 30.0
     longest_patience = math.inf
-    """For how long another try is of use at all."""
+    """For how long another try makes sense at all."""
 
 
 class AnswerLostError(RetriableError):
@@ -241,7 +241,7 @@ class StreamsError(TapError):
     def lines(self) -> tuple[str, ...]:
         """One line for the user for each error; but many streams refused alike have one line.
 
-        A key without the permission to read would else have thirty, all with the same advice.
+        Else a key without the permission to read gives thirty lines, all with the same advice.
         """
         alike: dict[object, list[TapError]] = {}
         for error in self.errors:

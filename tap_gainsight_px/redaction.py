@@ -1,8 +1,8 @@
 """No secret and no control character in what the tap says: errors, log lines and tracebacks.
 
 What a server quotes is not known beforehand: the key may come back in a body, a header or an
-address, and spelled as JSON, HTML or a URL spells it. So it is the finished text that is cleaned,
-whoever wrote it: `TapError` cleans its line, and `hide` puts itself behind every logger. (Python
+address, and spelled as JSON, HTML or a URL spells it. So the finished text is cleaned,
+whatever wrote it: `TapError` cleans its line, and `hide` puts itself behind every logger. (Python
 has one factory of log records for all loggers. What a bug raises is printed by a logger as well,
 which the SDK has put in place of the usual traceback.)
 """

@@ -269,7 +269,6 @@ class Settings:
     max_run_seconds: int | None
     request_timeout_seconds: int
     retry_timeout_seconds: int
-    custom_event_streams: tuple[str, ...]
     drop_unknown_fields: bool
     accept_missing_records: bool
     skip_forbidden_streams: bool
@@ -309,7 +308,6 @@ class Settings:
             max_run_seconds=config.get("max_run_seconds"),
             request_timeout_seconds=config["request_timeout_seconds"],
             retry_timeout_seconds=config["retry_timeout_seconds"],
-            custom_event_streams=tuple(config["custom_event_streams"]),
             drop_unknown_fields=config["unknown_fields"] == "report",
             accept_missing_records=config["accept_missing_records"],
             skip_forbidden_streams=config["skip_forbidden_streams"],

@@ -1,8 +1,8 @@
 """What is counted during a run, stream by stream: requests, waits, records, how far each has come.
 
-Whoever learns of a fact counts it where it arises, in whatever thread. Which stream it is about,
-the thread knows: `StreamTally.at_work` says so around a job, and `here` gives the tally. So nothing
-on the way from a stream to its requests has to hand it on.
+A fact is counted where it arises, in whatever thread. The thread knows which stream it is about:
+`StreamTally.at_work` says so around a job, and `here` gives the tally. So nothing on the way from a
+stream to its requests has to hand it on.
 """
 
 from __future__ import annotations
@@ -139,7 +139,6 @@ class StreamTally:
     """Seconds of all workers together."""
     first_request: float | None = None
     last_record: float | None = None
-    ended: float | None = None
     odd: Odd | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _unit: Unit | None = None
@@ -183,14 +182,14 @@ class StreamTally:
             self.read_again += 1
 
     def plan(self, unit: Unit, amount: float) -> None:
-        """Take down what there is to do, beside what was planned before by the same unit."""
+        """Note what there is to do, beside what was planned before by the same unit."""
         with self._lock:
             if self._unit is not unit:
                 self._unit, self._planned, self._done = unit, 0.0, 0.0
             self._planned += amount
 
     def advance(self, records: int, done: Mapping[Unit, float]) -> None:
-        """Take down what has been read: so many records, and how far that leads by each unit."""
+        """Note what has been read: so many records, and how far that leads by each unit."""
         with self._lock:
             self.read += records
             if self._unit is not None:
@@ -199,7 +198,7 @@ class StreamTally:
     # What the main thread counts
 
     def reads(self, start: int | None, end: int | None) -> None:
-        """Take down a stretch that is to be read, beside others. Epoch milliseconds."""
+        """Note a stretch that is to be read, beside others. Epoch milliseconds."""
         self._is_unbounded = self._is_unbounded or start is None
         known = [one for one in (self.start, start) if one is not None]
         self.start = None if self._is_unbounded else min(known)
@@ -212,13 +211,12 @@ class StreamTally:
             self.last_record = self.clock()
 
     def end_as(self, outcome: Outcome, *errors: str) -> None:
-        """Take down what became of the stream; a fault outweighs what follows it."""
+        """Note what became of the stream; a fault outweighs what follows it."""
         self.errors += [one for one in errors if one not in self.errors]
         if self.outcome in {Outcome.RUNNING, Outcome.WHOLE}:
             self.outcome = outcome
-        self.ended = self.clock()
 
-    # For whoever looks on
+    # What others look at
 
     @property
     def share(self) -> float | None:

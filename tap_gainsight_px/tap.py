@@ -270,7 +270,7 @@ class TapGainsightPx(Tap):
             super().sync_all()
             self._fill_in_the_past()
         except BaseException as error:
-            # Nobody will take what the workers read from here on, so they have to be told.
+            # Nothing that the workers read from here on is written, so they must stop.
             self._cancellation("the run has ended")
             self._run.pool.close()
             failures = self._run.failures
@@ -341,7 +341,7 @@ class TapGainsightPx(Tap):
 
     def check(self, *, wait: Callable[[float], None] | None = None) -> Report:
         """Return what PX does, found out with a few requests; `wait` waits that many seconds."""
-        # A sync has no use for it, and importing it takes time.
+        # Importing it takes time, and a sync does not need it.
         from tap_gainsight_px.check.runner import run_check, selected  # noqa: PLC0415
 
         return run_check(
@@ -354,7 +354,7 @@ class TapGainsightPx(Tap):
 
     def plan(self) -> PlanReport:
         """Return what a sync would read, found out with a few requests a stream."""
-        # A sync has no use for it, and importing it takes time.
+        # Importing it takes time, and a sync does not need it.
         from tap_gainsight_px.plan.runner import run_plan  # noqa: PLC0415
 
         return run_plan(
@@ -402,7 +402,7 @@ class TapGainsightPx(Tap):
         cls.print_version(print_fn=cls.logger.info)
         tap = cls(
             config=config.config if config else {},
-            # `--check` has no use for it.
+            # `--check` looks at no STATE.
             state=read_json_object(state, "the state") if state is not None and not check else None,
             catalog=catalog,
             parse_env_config=bool(config and config.parse_env),

@@ -27,7 +27,7 @@ PARTS = {
     "times, and a check of what stays bytes": ["tap_gainsight_px.records.typed:RecordType.finish"],
     "keys and dates": ["tap_gainsight_px.records.typed:RecordType.values"],
     "encode: typed records to messages": ["tap_gainsight_px.records.typed:RecordType.lines"],
-    "order within a page, and letting go of it": [
+    "order within a page, and freeing it": [
         "tap_gainsight_px.records.decoder:PageDecoder._decode_typed"
     ],
     "count, each once": ["tap_gainsight_px.reading.completeness:Ledger.add"],

@@ -63,7 +63,7 @@ _CAUSES = (
 
 
 def failure_of(error: Exception, *, path: str, address: str) -> RequestError:
-    """Return the error that says why no answer arrived, and whether another try is of use.
+    """Return the error that says why no answer arrived, and whether another try makes sense.
 
     Args:
         error: What the HTTP library raised.

@@ -58,7 +58,7 @@ def retrying(
     """Return a decorator that calls a function again after a `RetriableError`.
 
     Args:
-        wait: Waits that many seconds; may raise to end the tries for good.
+        wait: Waits that many seconds; may raise to give up.
         seconds: For how long after its first error it is called again; the last call comes when
             they are over. 0: never.
         clock: Seconds on a clock that never goes back.

@@ -33,7 +33,7 @@ class ScrollLimit:
         Args:
             most: How many are ever allowed.
             clock: Seconds on a clock that never goes back.
-            wait: Waits that many seconds; may raise to end the wait for good.
+            wait: Waits that many seconds; may raise to give up.
         """
         self._most = most
         self._allowed = most

@@ -16,7 +16,7 @@ T = TypeVar("T")
 class SharedAnswers:
     """Stands in for `Transport.get`, and keeps the answers of some paths for the run.
 
-    Threads may share it. Whoever needs an answer that another one is waiting for waits with it.
+    Threads may share it. One that needs an answer which another is waiting for waits with it.
     """
 
     def __init__(self, get: Get, paths: Collection[str]) -> None:

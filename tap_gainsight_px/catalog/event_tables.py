@@ -114,7 +114,7 @@ def described(name: str, field: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class EventColumns:
-    """Copies the attributes of an event beside its fields, and takes down those without a column.
+    """Copies the attributes of an event beside its fields, and notes those without a column.
 
     Pages are decoded in worker threads, which share it.
     """
@@ -177,7 +177,7 @@ class EventColumns:
         return bool(self._hidden)
 
     def note(self, name: str, word: str) -> None:
-        """Take down the type of a value whose attribute has no column."""
+        """Note the type of a value whose attribute has no column."""
         seen = self._seen.get(name, frozenset())
         if word and word not in seen and (seen or len(self._seen) <= MOST_COLUMNS):
             with self._lock:

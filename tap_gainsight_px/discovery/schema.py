@@ -232,7 +232,7 @@ def _attributes(spec: StreamSpec, run: Run) -> dict[str, dict[str, Any]]:
 def _sampled(spec: StreamSpec, run: Run, *, known: Known) -> dict[str, dict[str, Any]]:
     start = run.settings.start
     if known.announced.types and known.resumes_at is not None:
-        # What came earlier has been seen, and taken down in STATE.
+        # What came earlier has been seen, and noted in STATE.
         start = max(start, known.resumes_at)
     found = sample_events(spec, run, start)
     if not found and not known.announced.types:

@@ -1,4 +1,4 @@
-"""A catalog given with `--catalog`, whoever has made it.
+"""A catalog given with `--catalog`, made by this tap or by anything else.
 
 Runners and people send back what discovery printed; others write catalogs of their own, by what
 they know of Singer. Either way each entry comes out whole, or the catalog is refused with a line

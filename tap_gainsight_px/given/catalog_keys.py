@@ -62,7 +62,7 @@ def _root(entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _wrong_keys(entry: Mapping[str, Any], spec: StreamSpec) -> Iterator[str]:
-    """Records may lack other keys, and whoever wants them all the same can say so in a map."""
+    """Refuse other keys: records may lack them. A stream map can still choose them."""
     for given in (entry["key_properties"], _root(entry).get("table-key-properties")):
         keys = [given] if isinstance(given, str) and given else given or []
         if not isinstance(keys, (list, tuple)) or not all(isinstance(one, str) for one in keys):

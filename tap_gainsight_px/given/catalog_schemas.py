@@ -85,7 +85,7 @@ def _drop_what_says_nothing(schema: dict[str, Any]) -> None:
     for name in (*_LISTS_OF_SCHEMAS, "type"):
         if schema.get(name) == []:
             del schema[name]
-    # A list for `items` (one schema for each place) says too little to be of use for a column.
+    # A list for `items` (one schema for each place) says too little for a column.
     if isinstance(schema.get("items"), (bool, list)):
         del schema["items"]
 

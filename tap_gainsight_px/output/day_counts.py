@@ -117,7 +117,7 @@ class DayCounts:
         return DayCounts(start, end, self.days[edges.index(start) : edges.index(end)])
 
     def changed(self, start: int, by: Sequence[int]) -> DayCounts:
-        """Return the counts with other ones for some days; days that are not here count for nought.
+        """Return the counts with other ones for some days; days that are not here are passed over.
 
         Args:
             start: A moment of the first of these days, epoch milliseconds.

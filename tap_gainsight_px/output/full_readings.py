@@ -10,7 +10,7 @@ What STATE holds of this, beside the bookmark:
     version            what the records carry
     full_read          when the last full reading began (or the first sync)
     rows_at_full_read  how many records PX had then
-    full_reading       one that has begun and not come to a good end: version, began, tries
+    full_reading       one that has begun and not succeeded: version, began, tries
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _BEGUN = "full_reading"
 
 # Runs that start at the same time each day start some seconds earlier on one than on another.
 _TOLERANCE = 15 * 60 * SECOND
-# A reading that cannot come to a good end (`max_requests`, a count that is wrong for good) must
-# not keep what has changed from being read, nor cost a whole reading each hour.
+# A reading that never succeeds (`max_requests`, a count that stays wrong) must not keep what has
+# changed from being read, nor cost a whole reading each hour.
 _TRIES_IN_A_ROW = 5
 _LARGEST = 2**53
 
@@ -104,7 +104,7 @@ class FullReadings:
             self._stream,
             to_iso_seconds(last),
             self._days,
-            f"; try {tries}, as the one before did not come to a good end" if tries > 1 else "",
+            f"; try {tries}, as the one before did not succeed" if tries > 1 else "",
         )
 
     def end(self, *, is_whole: bool, accepts_missing: bool, records: int | None) -> bool:

@@ -31,7 +31,7 @@ class KeptCounts:
         until: Callable[[], int],
         now: int,
     ) -> None:
-        """Read what an earlier run has left, be it damaged or from a version without counts.
+        """Read what an earlier run has left, also if damaged or without counts.
 
         Args:
             entry: The stream's own part of STATE; changed in place.
@@ -135,7 +135,7 @@ class KeptCounts:
         return at if at is not None and self._now - DAY < at <= self._now else None
 
     def doubt(self) -> None:
-        """Take down that PX's counts do not add up."""
+        """Note that PX's counts do not add up."""
         self._entry[FIELD] = {**self.counts.as_json(), _DOUBTED: to_iso(self._now)}
 
     def _keep(self, counts: DayCounts) -> bool:

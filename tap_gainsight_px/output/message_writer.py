@@ -17,8 +17,8 @@ _MOST_HELD_BYTES = 256 * 1024
 class PageWriter(GenericSingerWriter[bytes, Message]):
     """Holds records back until there are enough of them, or another message follows.
 
-    The SDK's own writer flushes after each line. Here whoever writes records flushes when it has
-    to wait for more, and any other message flushes what stands before it.
+    The SDK's own writer flushes after each line. Here records are flushed when more of them
+    have to be waited for, and any other message flushes what stands before it.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ def write_output(lines: bytes) -> None:
         OutputError: They cannot be written.
     """
     try:
-        # Looked up each time: whoever tests a tap puts another one in its place.
+        # Looked up each time, because tests put another one in its place.
         output = getattr(sys.stdout, "buffer", None)
         if output is None:
             sys.stdout.write(lines.decode())

@@ -9,12 +9,12 @@ import logging
 
 from singer_sdk import metrics
 
-# Said in each run, and of no news to anybody who is not looking for a fault.
+# Logged by each run, and of interest only to somebody who looks for a fault.
 _FOR_DEBUGGING = ("Skipping deselected stream", "Skipping parse of env var", "Parsing env var")
 
 
 def improve(logger: logging.Logger) -> None:
-    """Put the filters in place; once more does nothing.
+    """Put the filters in place; a second call does nothing.
 
     Args:
         logger: The one that the SDK logs to for the tap.
@@ -24,7 +24,7 @@ def improve(logger: logging.Logger) -> None:
 
 
 def _lower(record: logging.LogRecord) -> bool:
-    """Make a line of no news one for DEBUG; return whether it is still to be seen."""
+    """Lower such a line to DEBUG; return whether it is still logged."""
     if not str(record.msg).startswith(_FOR_DEBUGGING):
         return True
     record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)

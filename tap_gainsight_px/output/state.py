@@ -153,7 +153,7 @@ class StreamState:
         return self.is_changed and (self.is_incremental or self._unsaved >= _POSITIONS_PER_STATE)
 
     def saved(self) -> None:
-        """Take down that a STATE message has been written."""
+        """Note that a STATE message has been written."""
         self.is_changed = False
         self._unsaved = 0
 
@@ -171,7 +171,7 @@ class StreamState:
         self.is_changed = True
 
     def begin_at(self, start: int) -> None:
-        """Take down where what is read begins, unless STATE says so.
+        """Note where what is read begins, unless STATE says so.
 
         Args:
             start: Without a bookmark where this run begins to read; else where the runs before it
@@ -243,7 +243,7 @@ class StreamState:
             self.is_changed = True
 
     def doubt_counts(self) -> None:
-        """Take down that PX's counts of the past do not add up."""
+        """Note that PX's counts of the past do not add up."""
         if self.counts is not None:
             self.counts.doubt()
             self.is_changed = True
@@ -266,7 +266,7 @@ class StreamState:
         return self.position is not None and bool(self._entry.get(_INCOMPLETE))
 
     def move_position(self, position: str, version: int | None, *, is_whole: bool) -> None:
-        """Take down how far a full table has come.
+        """Note how far a full table has come.
 
         Args:
             position: The parent read last.

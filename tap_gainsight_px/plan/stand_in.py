@@ -95,8 +95,8 @@ class Moments:
             keys: Fields that hold a key.
             cells: How many records there are, and when; the earliest first.
             undated: How many records have no date, so that no filter finds them.
-            filters: Whether it heeds a filter; else it answers with everything.
-            sorts: Whether it heeds a sort; else they come as they lie.
+            filters: Whether filters work; else it answers with everything.
+            sorts: Whether sorts work; else records come in no order.
         """
         self._spec = spec
         self._keys = tuple(keys)
@@ -151,7 +151,7 @@ class Sums:
 
 
 class Recorder:
-    """Has nothing, and takes down for which stretches of time it is asked."""
+    """Has nothing, and notes for which stretches of time it is asked."""
 
     def __init__(self, spec: StreamSpec) -> None:
         """Start with none."""

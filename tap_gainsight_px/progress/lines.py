@@ -1,4 +1,4 @@
-"""Progress as lines of the log: seldom, but at each tenth of the run."""
+"""Progress as lines of the log: rarely, but at each tenth of the run."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ class EntityReader:
         return paginator_for(self._reader.spec.paging, page_size).first()
 
     def _sample(self) -> Page:
-        """Read a few records, or a whole page of them when none of the few is of use."""
+        """Read a few records, or a whole page of them when none of the few will do."""
         sample = self._get({"pageSize": self._sample_size})
         if not any(_is_known(row) for row in sample.rows) and sample.total_hits != 0:
             sample = self._get({"pageSize": other_page_size(self._reader.page_size, 1)})

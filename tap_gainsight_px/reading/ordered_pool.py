@@ -13,8 +13,8 @@ and how one page leads to the next.
 Workers always begin the earliest job that is waiting, in whatever queue, so the consumer is served
 first and spare workers run ahead. They stop running ahead while the results that nobody has taken
 yet, and those to be expected of the jobs that run, weigh as much as `capacity`; or while another
-worker would be of no use. The job that the consumer is waiting for may always begin, so that cannot
-block for good.
+worker would only wait. The job that the consumer is waiting for may always begin, so the pool
+cannot deadlock.
 
 The first error of a queue ends the work that lies behind it in that queue; what lies before it is
 still done and handed out, and then the error is raised to the queue's consumer. It makes no
@@ -202,7 +202,7 @@ class OrderedPool(Generic[T]):
             self._threads += 1
 
     def _go_on_with_fewer(self, error: RuntimeError) -> None:
-        """Take the workers that there are for all that there will be.
+        """Go on with the workers that have been started, and start no more.
 
         Raises:
             NoWorkersError: There is none.
@@ -271,7 +271,7 @@ class OrderedPool(Generic[T]):
         return None
 
     def _may_begin(self) -> bool:
-        """Whether there is room for the result of one more job, and the job would be of use."""
+        """Whether there is room for the result of one more job, and the job would not only wait."""
         weight = self._held + self._running * self._expected
         return weight < self._capacity and not self._is_busy()
 
@@ -307,7 +307,7 @@ class OrderedPool(Generic[T]):
             self._abandon(queue.key[0], nested)
 
     def _abandon(self, queue: int, nested: list[_Source[T]]) -> None:
-        """Forget what is left of a queue that nobody will read to its end."""
+        """Forget what is left of a queue whose consumer has stopped reading."""
         with self._changed:
             self._abandoned.add(queue)
             while nested:
@@ -355,7 +355,7 @@ class OrderedPool(Generic[T]):
                     if self._closed:
                         message = "the pool was closed while results were awaited"
                         raise RuntimeError(message)
-                    # It may be awaited, or of use by now.
+                    # By now it may be awaited, or there may be room for it.
                     self._call_one()
                     self._changed.wait(_LOOK_UP_SECONDS)
             finally:

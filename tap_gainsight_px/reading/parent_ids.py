@@ -54,7 +54,7 @@ class ParentIds:
         self._listing: Listing | None = None
 
     def listing(self, child: str) -> Listing:
-        """Return the ids. Whoever needs them while another thread reads them waits for it.
+        """Return the ids. While one thread reads them, others that need them wait.
 
         Args:
             child: The stream they are for: the one that an error is about, because the user may

@@ -78,12 +78,12 @@ class ParentTally:
             raise refusal
 
     def end_range(self, subject: str) -> None:
-        """Take down that all parents have been asked about one range."""
+        """Note that all parents have been asked about one range."""
         # One that is gone has no numbers any more. But all of them at once were just listed, so
         # it is rather the endpoint that is gone, and nothing was read of this range.
         if self._in_range and self._gone_in_range == self._in_range:
             self._unknown_ranges.append(subject)
-        # PX lists none: of whoever is listed by a later run, nothing has been read up to here.
+        # PX lists none. If a later run lists some, nothing of them has been read up to here.
         self._is_unlisted = self._parent is not None and not self._requested
         self._in_range = self._gone_in_range = 0
 

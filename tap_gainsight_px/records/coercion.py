@@ -51,7 +51,7 @@ class Coercion:
 
         Args:
             schema: Its JSON Schema.
-            oddities: Takes down what does not fit.
+            oddities: Counts what does not fit.
             drop_unknown: Whether top-level fields that the schema does not know are left out.
             replication_key: The one time of a record that is 1970 when it is 0.
             deselected: What must not leave the tap.

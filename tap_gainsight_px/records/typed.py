@@ -58,7 +58,7 @@ class TypedFormat:
         schema: JSON Schema of a record.
         message_format: What the messages look like.
         records_key: Field of the answer that holds the records.
-        oddities: Takes down the fields that nobody declared.
+        oddities: Counts the fields that nobody declared.
         replication_key: The one time of a record that is 1970 when it is 0.
         drop_unknown: Whether fields that nobody declared are left out.
         deselected: What must not leave the tap.
@@ -232,7 +232,7 @@ def _set_apart(types: FieldTypes, attributes: Mapping[str, str], oddities: Oddit
     Args:
         types: The type of the records.
         attributes: Attribute of each learnt field that is wanted.
-        oddities: Takes down how many there were.
+        oddities: Counts how many there were.
     """
     if not attributes:
         return lambda _: set()

@@ -119,7 +119,7 @@ def _decoder(
 
 
 def _note(columns: EventColumns, name: str, values: Iterable[Any]) -> None:
-    """Take down the types of values whose attribute has no column."""
+    """Note the types of values whose attribute has no column."""
     begins = {bytes(value)[:1] for value in values if value is not UNSET}
     for begin in begins & _WORDS.keys():
         columns.note(name, _WORDS[begin])

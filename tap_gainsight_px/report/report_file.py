@@ -1,4 +1,4 @@
-"""The report as a file: whoever reads it finds a whole one, whenever that is."""
+"""The report as a file, replaced as a whole: nobody ever reads half of one."""
 
 from __future__ import annotations
 

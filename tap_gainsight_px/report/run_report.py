@@ -1,4 +1,4 @@
-"""Makes the report of a run and hands it to whoever wants it, however the run ends."""
+"""Makes the report of a run, however it ends: a file, and a table on standard error."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class RunReport:
 
         Args:
             path: The file that it goes into, if any.
-            logger: Takes the table, where the user has set up the log by a file of his own.
+            logger: Takes the table, where the user has set up the log by a file of their own.
             circumstances: Tells of the run as it is now.
             streams: Gives what was counted of each stream that is read.
         """
@@ -88,7 +88,7 @@ class RunReport:
         run = replace(self._circumstances(), error=error, is_over=True)
         if not (run.requests and self._logger.isEnabledFor(logging.INFO)):
             return
-        # Importing it takes a tenth of a second, which is of no account any more.
+        # Importing it takes a tenth of a second, which no longer matters now.
         from tap_gainsight_px.report.table import as_table  # noqa: PLC0415
 
         report = report_of(run, self._streams())

@@ -1,7 +1,7 @@
 """What a stream map drops or replaces does not leave the tap in another place of the record.
 
 A value that does not fit its field stands in `_unexpected`, and the columns of an event are copies
-of its `attributes`. Whoever maps a field away, or to a hash, means the value and not the place.
+of its `attributes`. A user who drops or hashes a field means the value, not the place.
 """
 
 from __future__ import annotations

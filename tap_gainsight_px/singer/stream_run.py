@@ -1,6 +1,6 @@
 """One stream's part in a run: begun ahead of its turn, moved on slice by slice, ended in any case.
 
-Knows nothing of the SDK: whose stream it is writes the messages, see `Outlet`.
+Knows nothing of the SDK: an `Outlet` writes the messages.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ class StreamRun:
 
     @contextmanager
     def reading(self) -> Generator[Generator[Slice, None, None], None, None]:
-        """Yield the slices of what has begun; whoever has written one says so by `finish`.
+        """Yield the slices of what has begun; call `finish` once one has been written.
 
         An error of this stream alone ends here: it is told at the end of the run, and the other
         streams are read. `--test` looks at one record of each stream, and so at each error.

@@ -117,7 +117,7 @@ def test_people_whom_no_filter_finds(filters: str, sorts: str, words: str) -> No
         assert planned.row("users")["records"] is None
 
 
-def test_a_past_that_has_changed_is_reckoned_with() -> None:
+def test_a_past_that_has_changed_is_counted_in() -> None:
     """The counts of the recheck differ, so days are read again; which ones, nobody can know yet."""
     made = world(days=60, events=2_000, past_changes_per_day=6)
     with SandboxServer(made) as sandbox:

@@ -63,7 +63,7 @@ def test_what_one_record_costs_one_request_each_is_told_in_plain_words(
     )
 
 
-def test_the_cost_is_reckoned_at_the_configured_rate(sandbox: SandboxServer) -> None:
+def test_the_cost_is_worked_out_at_the_configured_rate(sandbox: SandboxServer) -> None:
     """In minutes, and as a share of what an account has a day."""
     planned = plan(sandbox, "engagement_errors", requests_per_second=2)
     total = planned.json["total"]
@@ -112,7 +112,7 @@ def test_counts_that_px_does_not_tell_are_said_to_be_missing(sandbox: SandboxSer
 
 
 def test_a_filter_that_does_not_work_means_that_all_is_read(sandbox: SandboxServer) -> None:
-    """Users and accounts are then reckoned as read whole."""
+    """Users and accounts then count as read whole."""
     sandbox.misbehave({"faults": {"filter_ignored": 1}})
     row = plan(sandbox, "users", page_size=10).row("users")
     assert "PX does not filter by lastModifiedDate" in row["note"]

@@ -157,7 +157,7 @@ def test_a_scroll_that_never_ends_is_given_up() -> None:
 
 
 def test_an_api_that_ignores_the_range_is_not_believed() -> None:
-    """Records of another time mean that the filter was not heeded, and nothing else is known."""
+    """Records of another time mean that the filter was ignored, and nothing else is known."""
     api = ScrollApi([{"eventId": "1", "date": 0}], iter(()))
     api._matching = lambda params: [{"eventId": "1", "date": 99 * SECOND}]  # type: ignore[method-assign] # noqa: ARG005, SLF001
     reader = make_reader(api, page_size=5, window_max_records=100)

@@ -73,7 +73,7 @@ def test_no_request_is_wider_than_the_api_allows(sandbox: SandboxServer) -> None
     assert {request.status for request in sandbox.requests} == {200}
 
 
-def test_a_narrower_window_is_heeded(sandbox: SandboxServer) -> None:
+def test_a_narrower_window_is_used(sandbox: SandboxServer) -> None:
     """`window_days` bounds every request."""
     sync(sandbox, "custom_events", start_date=iso(today() - 100 * DAY), window_days=30)
     widths = [

@@ -1,4 +1,4 @@
-"""Figures reckoned from the records of the sandbox itself; neither tables nor SQL take part."""
+"""Figures worked out from the records of the sandbox itself; neither tables nor SQL take part."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ def number(text: Any) -> int | Decimal:
 def postgres() -> Iterator[Warehouse]:
     """Load the world into a Postgres.
 
-    The time zone of the sessions is far from UTC, so that a day that is reckoned by it shows.
+    The time zone of the sessions is far from UTC, so that a day counted in it shows.
     """
     env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     with open_folder() as folder, services.postgres(folder / "data") as server:

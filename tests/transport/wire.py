@@ -128,7 +128,7 @@ class FakeTime:
     """A clock that only moves when somebody waits, and the waits it saw (a look at it is none)."""
 
     def __init__(self) -> None:
-        """Start at an hour after nought."""
+        """Start one hour after zero."""
         self.now = 3_600.0
         self.waits: list[float] = []
         self._lock = threading.Lock()
