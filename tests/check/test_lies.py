@@ -221,18 +221,6 @@ def test_the_shape_of_an_error(shape: str, told: str, *, under_200: bool) -> Non
     assert found.says("error_shape", level, status, told)
 
 
-def test_a_wrong_request_that_nobody_answers() -> None:
-    """There is no status then, and none is told."""
-    with SandboxServer(lively_world()) as sandbox:
-        check(sandbox, "users")
-        asked = [one.params.get("pageSize") for one in sandbox.requests if one.path == "/v1/users"]
-        sandbox.requests.clear()
-        nth = asked.index("none") + 1
-        sandbox.misbehave({"rules": [{"fault": "reset_before", "path": "/v1/users", "nth": nth}]})
-        found = check(sandbox, "users")
-    assert found.says("error_shape", "note", "nothing answers to a pageSize that is no number")
-
-
 def test_a_stream_that_the_key_may_not_read() -> None:
     """The line names it and the permission; where such streams are skipped it is a warning."""
     forbidden = {"forbidden_paths": ["/v1/accounts"]}

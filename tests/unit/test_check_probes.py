@@ -1,4 +1,4 @@
-"""What the check makes of sorts that a server plays in a way that the sandbox does not."""
+"""What the check makes of a server that plays in a way that the sandbox does not."""
 
 from __future__ import annotations
 
@@ -11,15 +11,29 @@ from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.check.asker import Asker
 from tap_gainsight_px.check.context import CheckContext
 from tap_gainsight_px.check.dates import ask_people
+from tap_gainsight_px.check.manners import ask_error
+from tap_gainsight_px.check.report import Level
+from tap_gainsight_px.errors import AnswerLostError
 from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tap_gainsight_px.api.transport import Params
 
 NOW = 1_781_072_000_000
 [USERS] = [spec for spec in STREAMS if spec.name == "users"]
+
+
+def context(
+    send: Callable[[str, Params], tuple[int, Mapping[str, str], bytes]],
+) -> CheckContext:
+    """Return what the probes share where requests are answered like this."""
+    config: dict[str, Any] = {
+        name: one.get("default") for name, one in SETTINGS_SCHEMA["properties"].items()
+    }
+    settings = Settings.from_config({**config, "api_key": "k3y"}, run_start=NOW)
+    return CheckContext(Asker(send, "", lambda _: None, lambda: NOW), settings, [USERS])
 
 
 def sort_result(plain: list[int], by_sort: list[int]) -> str:
@@ -31,13 +45,7 @@ def sort_result(plain: list[int], by_sort: list[int]) -> str:
         users = [{"aptrinsicId": str(date), "lastModifiedDate": date} for date in dates]
         return 200, {}, json.dumps({"users": users, "totalHits": 100}).encode()
 
-    config: dict[str, Any] = {
-        name: one.get("default") for name, one in SETTINGS_SCHEMA["properties"].items()
-    }
-    settings = Settings.from_config({**config, "api_key": "k3y"}, run_start=NOW)
-    asker = Asker(send, "", lambda _: None, lambda: NOW)
-    check = CheckContext(asker, settings, [USERS])
-    findings = list(ask_people(check, USERS))
+    findings = list(ask_people(context(send), USERS))
     [told] = [one for one in findings if one.topic == "last_modified_sort"]
     return str(told.details["result"])
 
@@ -59,3 +67,16 @@ def test_a_sort_is_judged_by_its_order_and_by_the_newest_known(
 ) -> None:
     """An early stop is of use only where the newest of all come first."""
     assert sort_result([10, 60, 20], by_sort) == result
+
+
+def test_a_wrong_request_that_nobody_answers_has_no_status() -> None:
+    """And none is told."""
+
+    def send(path: str, params: Params) -> tuple[int, Mapping[str, str], bytes]:
+        del params
+        message = "connection reset"
+        raise AnswerLostError(message, path=path)
+
+    [told] = ask_error(context(send), USERS)
+    assert told.text.startswith("nothing answers to a pageSize that is no number")
+    assert told.level is Level.NOTE
