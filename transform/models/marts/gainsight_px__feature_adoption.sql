@@ -34,19 +34,19 @@ features as (
     select
         features.feature_id,
         features.feature_name,
+        features.feature_type,
         modules.feature_name as module_name,
         features.status,
-        features.deleted_at is not null as is_deleted
+        features.deleted_at is not null or coalesce(features.status = 'DELETED', false) as is_deleted
     from {{ ref('stg_gainsight_px__features') }} as features
     left join {{ ref('stg_gainsight_px__features') }} as modules on features.parent_feature_id = modules.feature_id
-    -- A module only groups features.
-    where coalesce(features.feature_type, 'FEATURE') <> 'MODULE'
 )
 {%- else -%}
 features as (
     select
         feature_id,
         feature_id as feature_name,
+        cast(null as {{ dbt.type_string() }}) as feature_type,
         cast(null as {{ dbt.type_string() }}) as module_name,
         cast(null as {{ dbt.type_string() }}) as status,
         false as is_deleted
@@ -73,3 +73,5 @@ select
 from features
 full outer join uses on features.feature_id = uses.feature_id
 cross join active
+-- A module only groups features, unless events name it.
+where coalesce(features.feature_type, 'FEATURE') <> 'MODULE' or uses.feature_id is not null
