@@ -24,6 +24,7 @@ from psycopg import sql
 from demo import services
 from px_sandbox.stores import encode
 from tests.e2e.loader import Loader, Table, kept_loader, read_tables, shipped
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,21 +82,26 @@ class Sandbox:
 
     def truth(self, kind: str) -> list[dict[str, Any]]:
         """Return the records of a kind, as the sandbox itself knows them."""
-        answer = requests.get(f"{self.url}/_sandbox/truth", params={"kind": kind}, timeout=30)
+        answer = requests.get(f"{self.url}/_sandbox/truth", params={"kind": kind}, timeout=PATIENCE)
         answer.raise_for_status()
         records: list[dict[str, Any]] = answer.json(parse_float=Decimal)["records"]
         return records
 
     def put(self, kind: str, *records: Mapping[str, Any]) -> None:
         """Add records; one with the key of an older user or account replaces it."""
-        body = encode({"kind": kind, "records": records})
-        requests.post(f"{self.url}/_sandbox/records", data=body, timeout=30).raise_for_status()
+        self._post("records", {"kind": kind, "records": records})
 
     def delete(self, kind: str, *ids: str) -> None:
         """Remove records by their keys."""
-        body = {"kind": kind, "ids": ids}
-        url = f"{self.url}/_sandbox/records/delete"
-        requests.post(url, json=body, timeout=30).raise_for_status()
+        self._post("records/delete", {"kind": kind, "ids": ids})
+
+    def misbehave(self, *rules: Mapping[str, Any]) -> None:
+        """Let faults strike by these rules and no others."""
+        self._post("misbehave", {"rules": rules})
+
+    def _post(self, call: str, content: Mapping[str, Any]) -> None:
+        url = f"{self.url}/_sandbox/{call}"
+        requests.post(url, data=encode(content), timeout=PATIENCE).raise_for_status()
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import requests
 from demo import report, services
 from demo.__main__ import WORLD
 from px_sandbox import ManualClock, World, WorldPlan
-from tests.e2e.conftest import PROJECT, open_folder
+from tests.e2e.conftest import PROJECT, Sandbox, open_folder
 from tests.patience import PATIENCE
 from tests.transform import truth
 
@@ -141,8 +141,7 @@ def test_interrupted_demo_leaves_nothing_running(demo_home: Path) -> None:
         assert started.stdout is not None
         api_url = next(line.split()[-1] for line in started.stdout if "px-sandbox" in line)
         # Long before the tap asks: however fast the machine is, the run is not over by itself.
-        hang = {"rules": [{"fault": "hang", "times": None}]}
-        requests.post(f"{api_url}/_sandbox/misbehave", json=hang, timeout=30).raise_for_status()
+        Sandbox(api_url).misbehave({"fault": "hang", "times": None})
         next(line for line in started.stdout if "meltano" in line)
         started.send_signal(signal.SIGINT)
         rest = started.stdout.read()

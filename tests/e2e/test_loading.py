@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.conftest import PROJECT, built, open_folder
 from tests.e2e.loader import LoaderError, kept_loader
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +114,7 @@ def pooler() -> Iterator[tuple[str, dict[str, str]]]:
             connection.sendall(b"E" + struct.pack("!I", len(error) + 4) + error)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(30)
+        server.settimeout(PATIENCE)
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         port = server.getsockname()[1]

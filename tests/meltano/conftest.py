@@ -55,6 +55,8 @@ SLOWLY = {
     "TARGET_POSTGRES_BATCH_SIZE_ROWS": "100",
 }
 """Settings of a run that is long enough to be interrupted in its middle."""
+STUCK = {"fault": "http_503", "path": "/v1/events/*", "times": None, "retry_after": 1}
+"""A rule by which no event is read until the sandbox has other rules."""
 _A_MOMENT = 0.02
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.e2e.equality import KEYS, differences
 from tests.e2e.loader import read_tables
-from tests.meltano.conftest import SLOWLY, change
+from tests.meltano.conftest import SLOWLY, STUCK, change
 
 if TYPE_CHECKING:
     from tests.meltano.conftest import Pipeline
@@ -35,12 +35,14 @@ def test_a_run_that_meets_another_of_its_job_is_refused_and_nothing_is_lost(
     """As where a schedule's interval is shorter than a run takes."""
     first = pipeline.start(JOB, **SLOWLY)
     pipeline.wait_for_events(first)
+    pipeline.sandbox.misbehave(STUCK)  # until the second has come
     change(pipeline)
 
     second = pipeline.project.try_meltano("run", "--no-install", JOB, env=pipeline.env)
 
     assert second.returncode == 1
     assert "is already running" in second.stderr
+    pipeline.sandbox.misbehave()
     assert first.wait() == 0
     pipeline.run(JOB)
     assert not pipeline.differences()

@@ -15,7 +15,8 @@ from psycopg import sql
 
 from demo import services
 from tests.e2e.conftest import built
-from tests.meltano.conftest import EVENTS, SLOWLY, change
+from tests.meltano.conftest import EVENTS, SLOWLY, STUCK, change
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ def s3(clean_env: dict[str, str], tmp_path: Path) -> Iterator[str]:
             with pytest.raises(subprocess.TimeoutExpired):
                 server.wait(0.05)
         url = log.read_text(encoding="utf-8").partition("Running on ")[2].split()[0]
-        requests.put(f"{url}/{BUCKET}", timeout=30).raise_for_status()
+        requests.put(f"{url}/{BUCKET}", timeout=PATIENCE).raise_for_status()
         yield url
 
 
@@ -102,7 +103,7 @@ def test_a_job_goes_on_elsewhere_with_state_in_s3(
         }
     )
     goes_on_elsewhere(pipeline, tmp_path / "elsewhere")
-    listed = requests.get(f"{s3}/{BUCKET}", timeout=30).text
+    listed = requests.get(f"{s3}/{BUCKET}", timeout=PATIENCE).text
     assert f"<Key>px/{STATE_ID}/state.json</Key>" in listed
 
 
@@ -153,10 +154,12 @@ def test_a_full_refresh_reads_everything_again(pipeline: Pipeline) -> None:
 
 def test_a_run_that_ends_itself_has_its_state_kept(pipeline: Pipeline) -> None:
     """By max_run_seconds, before a scheduler kills it: so a long first sync advances run by run."""
+    pipeline.sandbox.misbehave(STUCK | {"nth": 6})
     done = pipeline.project.try_meltano(
         *("run", "--no-install", JOB),
-        env=pipeline.env | SLOWLY | {"TAP_GAINSIGHT_PX_MAX_RUN_SECONDS": "5"},
+        env=pipeline.env | SLOWLY | {"TAP_GAINSIGHT_PX_MAX_RUN_SECONDS": "20"},
     )
+    pipeline.sandbox.misbehave()
     assert done.returncode == 1
     assert "stopped after max_run_seconds" in done.stderr
     assert "users" in state_of(pipeline)["singer_state"]["bookmarks"]

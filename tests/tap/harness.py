@@ -25,6 +25,7 @@ from singer_sdk.singerlib.encoding.simple import SimpleSingerWriter
 
 from tap_gainsight_px.errors import TapError
 from tap_gainsight_px.tap import TapGainsightPx
+from tests.patience import killed_if_it_hangs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -289,8 +290,8 @@ class Running:
         self.process.stdout.close()
 
     def end(self) -> Output:
-        """Read what is left and wait for the end."""
-        with self.process:
+        """Read what is left and wait for the end, which has to come by itself."""
+        with self.process, killed_if_it_hangs(self.process):
             if self.process.stdout and not self.process.stdout.closed:
                 self.text += self.process.stdout.read()
         return as_output(self.text, self.log.read_text(encoding="utf-8"), self.process.returncode)

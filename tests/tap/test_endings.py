@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import closing, contextmanager, redirect_stdout
+from contextlib import closing, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,7 +26,7 @@ from tests.tap.worlds import DAY, events_at, iso, present_day
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from tests.tap.harness import Json, Program, Running
+    from tests.tap.harness import Json, Program
 
 START = present_day() - 300 * DAY
 STREAM = "custom_events"
@@ -78,17 +78,6 @@ def assert_nothing_lost(sandbox: SandboxServer, broken_off: Output) -> None:
     assert len(rest.keys("custom_events")) < EVENTS
 
 
-@contextmanager
-def ends_by_itself(run: Running, seconds: float) -> Iterator[None]:
-    """Kill a program that does not end; there is ample time, for machines that are busy."""
-    watch = threading.Timer(seconds, run.process.kill)
-    watch.start()
-    try:
-        yield
-    finally:
-        watch.cancel()
-
-
 def error_lines(output: Output) -> list[str]:
     """Return the lines of the log that report an error, having checked for tracebacks."""
     assert "Traceback" not in output.log, output.log
@@ -105,8 +94,7 @@ def test_a_signal_ends_the_run_in_good_order(
     run.read_states(states)
     run.send(number)
     # The request that hangs would be given up after two minutes, and then be tried again.
-    with ends_by_itself(run, seconds=60):
-        output = run.end()
+    output = run.end()
     assert output.exit_code == {signal.SIGTERM: 143, signal.SIGINT: 130}[signal.Signals(number)]
     (line,) = error_lines(output)
     assert f"stopped by {signal.Signals(number).name}" in line

@@ -9,12 +9,13 @@ import re
 import signal
 import subprocess
 import sys
-import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from px_sandbox import Clock, SandboxServer
+from tests.patience import killed_if_it_hangs
 from tests.tap.harness import PROJECT, config, discover, environment
 from tests.tap.worlds import DAY, events_at, iso, present_day
 
@@ -58,17 +59,13 @@ def command(sandbox: SandboxServer, tap: Program, **settings: str) -> list[str]:
 def read_until(read: Callable[[], bytes], wanted: str, process: subprocess.Popen[bytes]) -> str:
     """Read until a text has come, stop the program in good order, and read the rest."""
     text, is_stopped = b"", False
-    watch = threading.Timer(60, process.kill)
-    watch.start()
-    try:
+    # Reading a terminal that has been closed is an error.
+    with killed_if_it_hangs(process), suppress(OSError):
         while piece := read():
             text += piece
             if not is_stopped and wanted.encode() in text:
                 is_stopped = True
                 process.send_signal(signal.SIGTERM)
-    except OSError:  # the terminal has been closed
-        pass
-    watch.cancel()
     return text.decode()
 
 
