@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import signal
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tap_gainsight_px.tap import TapGainsightPx
+from tests.tap.harness import signals_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from px_sandbox import SandboxServer
     from tap_gainsight_px.check.report import Report
@@ -77,7 +76,7 @@ def check(
     """
     waits: list[float] = []
     config = {"api_key": sandbox.api_key, "api_url": sandbox.url, **settings}
-    with _signals_kept():
+    with signals_kept():
         tap = TapGainsightPx(
             clock=clock or sandbox.world.clock.now_ms,
             config=config,
@@ -101,14 +100,3 @@ def catalog_of(*streams: str) -> Json:
         for name in streams
     ]
     return {"streams": entries}
-
-
-@contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Take back the signal handlers that a tap installs."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)

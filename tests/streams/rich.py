@@ -163,3 +163,11 @@ def rich_world() -> World:
             world.put("user_preferences", {**named, **flags})
             world.put("user_denylist", {**named, "denied": None, "undocumented": FREE})
     return world
+
+
+def named_world() -> World:
+    """Make the same world, in which every feature has a name."""
+    world = rich_world()
+    for name in ("null", "bare"):
+        world.delete("features", f"features {name}")
+    return world

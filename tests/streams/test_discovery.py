@@ -15,7 +15,7 @@ from px_sandbox import SandboxServer
 from tap_gainsight_px.reading.side_by_side import side_by_side
 from tests.contract.facts import PROJECT, STREAM_FACTS
 from tests.patience import PATIENCE
-from tests.streams.rich import now, rich_world
+from tests.streams.rich import named_world, now
 from tests.streams.runs import names_of
 from tests.streams.truth import DAY, iso
 from tests.tap.harness import config, discovered, entry_of, messages_in, root, sync
@@ -30,10 +30,7 @@ PER_USER = {"user_preferences", "user_denylist"}
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[SandboxServer]:
     """Serve the hand-made world, in which every feature has a name."""
-    world = rich_world()
-    for name in ("null", "bare"):
-        world.delete("features", f"features {name}")
-    with SandboxServer(world) as server:
+    with SandboxServer(named_world()) as server:
         yield server
 
 

@@ -10,7 +10,7 @@ from px_sandbox import SandboxServer
 from tap_gainsight_px.errors import DailyLimitError, RefusedError, StoppedError, StreamsError
 from tap_gainsight_px.tap import TapGainsightPx
 from tests.contract.facts import STREAM_FACTS
-from tests.streams.rich import now, rich_world
+from tests.streams.rich import named_world, now
 from tests.streams.runs import select
 from tests.streams.truth import DAY, iso
 from tests.tap.harness import config, discovered, sync
@@ -25,10 +25,7 @@ RANGE: Any = {"start_date": iso(now() - 3 * DAY), "end_date": iso(now())}
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
     """Serve the hand-made world, in which every feature has a name."""
-    world = rich_world()
-    for name in ("null", "bare"):
-        world.delete("features", f"features {name}")
-    with SandboxServer(world) as server:
+    with SandboxServer(named_world()) as server:
         yield server
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from px_sandbox import SandboxServer
 from tests.contract.facts import STREAM_FACTS
-from tests.streams.rich import now, rich_world
+from tests.streams.rich import named_world, now
 from tests.streams.truth import DAY, iso
 from tests.tap.harness import sync
 
@@ -22,10 +22,7 @@ RANGE: Any = {"start_date": iso(now() - 3 * DAY), "end_date": iso(now())}
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
     """Serve the hand-made world, in which every feature has a name."""
-    world = rich_world()
-    for name in ("null", "bare"):
-        world.delete("features", f"features {name}")
-    with SandboxServer(world) as server:
+    with SandboxServer(named_world()) as server:
         yield server
 
 

@@ -9,7 +9,7 @@ import pytest
 from px_sandbox import SandboxServer
 from tap_gainsight_px.errors import StoppedError
 from tests.contract.facts import EVENT_STREAMS, STREAM_FACTS
-from tests.streams.rich import empty_world, now, rich_world
+from tests.streams.rich import empty_world, named_world, now
 from tests.streams.runs import select
 from tests.streams.truth import DAY, iso
 from tests.tap.harness import discovered, entry_of, root, sync
@@ -36,10 +36,7 @@ RANGE: Any = {"start_date": iso(now() - 12 * DAY), "end_date": iso(now())}
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
     """Serve the hand-made world, in which every feature has a name."""
-    world = rich_world()
-    for name in ("null", "bare"):
-        world.delete("features", f"features {name}")
-    with SandboxServer(world) as server:
+    with SandboxServer(named_world()) as server:
         yield server
 
 

@@ -123,7 +123,7 @@ def config(sandbox: SandboxServer, **settings: Any) -> Json:
 
 def discovered(sandbox: SandboxServer, **settings: Any) -> Json:
     """Return the tap's catalog as `--discover` prints it."""
-    with _signals_kept():
+    with signals_kept():
         tap = TapGainsightPx(
             clock=sandbox.world.clock.now_ms,
             config=config(sandbox, **settings),
@@ -186,7 +186,7 @@ def sync(
     sandbox.requests.clear()
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n")
     error = None
-    with redirect_stdout(stdout), _signals_kept():
+    with redirect_stdout(stdout), signals_kept():
         try:
             tap = TapGainsightPx(
                 clock=clock or sandbox.world.clock.now_ms,
@@ -315,7 +315,7 @@ def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
 
 
 @contextmanager
-def _signals_kept() -> Iterator[None]:
+def signals_kept() -> Iterator[None]:
     """Take back the signal handlers that a tap installs."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -84,65 +84,48 @@ def test_a_resumed_run_does_not_read_all_again(sandbox: SandboxServer) -> None:
     assert last.keys("custom_events") == []
 
 
-def test_max_requests_ends_in_good_order_and_later_runs_finish() -> None:
-    """Few requests at a time lead to the whole as well, and every run says why it ended."""
-    world = events_at([START + n * DAY + 5 for n in range(400)])
+def runs_until_whole(sandbox: SandboxServer, **settings: Any) -> Iterator[Output]:
+    """Sync events, each time from the last STATE, until a run ends well."""
+    catalog = discover(sandbox, "custom_events")
+    settings = {"start_date": iso(START), "window_max_records": 30, **settings}
     state: Json | None = None
-    outputs: list[Output] = []
-    with SandboxServer(world) as sandbox:
-        catalog = discover(sandbox, "custom_events")
-        while not outputs or (outputs[-1].error and len(outputs) < 40):
-            # The name tells the requests of this run from late ones of the run before.
-            name = f"run {len(outputs)}"
-            output = sync(
-                sandbox,
-                catalog=catalog,
-                state=state,
-                start_date=iso(START),
-                window_max_records=30,
-                max_requests=10,
-                user_agent=name,
-            )
-            outputs.append(output)
-            assert sum(one.user_agent == name for one in sandbox.requests) <= 10
-            state = output.states[-1] if output.states else state
-    found = {key for output in outputs for key in output.keys("custom_events")}
+    for number in range(40):
+        # The name tells the requests of this run from late ones of the run before.
+        name = f"run {number}"
+        output = sync(sandbox, catalog=catalog, state=state, user_agent=name, **settings)
+        yield output
+        if output.error is None:
+            return
+        state = output.states[-1] if output.states else state
+
+
+def assert_whole(outputs: list[Output], *reasons: str) -> None:
+    """Find all events in the outputs together, and the reasons in each error."""
     assert outputs[-1].error is None
-    assert len(found) == 400
+    assert len({key for output in outputs for key in output.keys("custom_events")}) == 400
     assert len(outputs) >= 2
     for output in outputs[:-1]:
-        assert "max_requests (10)" in str(output.error)
+        assert all(reason in str(output.error) for reason in reasons)
         assert output.exit_code == 1
+
+
+def test_max_requests_ends_in_good_order_and_later_runs_finish() -> None:
+    """Few requests at a time lead to the whole as well, and every run says why it ended."""
+    outputs: list[Output] = []
+    with SandboxServer(events_at([START + n * DAY + 5 for n in range(400)])) as sandbox:
+        for number, output in enumerate(runs_until_whole(sandbox, max_requests=10)):
+            outputs.append(output)
+            assert sum(one.user_agent == f"run {number}" for one in sandbox.requests) <= 10
+    assert_whole(outputs, "max_requests (10)")
 
 
 def test_max_run_seconds_ends_in_good_order_and_later_runs_finish() -> None:
     """Little time for each run leads to the whole as well, and every run says why it ended."""
-    world = events_at([START + n * DAY + 5 for n in range(400)])
-    state: Json | None = None
-    outputs: list[Output] = []
-    with SandboxServer(world) as sandbox:
-        catalog = discover(sandbox, "custom_events")
-        while not outputs or (outputs[-1].error and len(outputs) < 40):
-            output = sync(
-                sandbox,
-                catalog=catalog,
-                state=state,
-                # A second goes by with each request.
-                stopwatch=lambda: float(len(sandbox.requests)),
-                start_date=iso(START),
-                window_max_records=30,
-                max_run_seconds=15,
-            )
-            outputs.append(output)
-            state = output.states[-1] if output.states else state
-    found = {key for output in outputs for key in output.keys("custom_events")}
-    assert outputs[-1].error is None
-    assert len(found) == 400
-    assert len(outputs) >= 2
-    for output in outputs[:-1]:
-        assert "max_run_seconds (15)" in str(output.error)
-        assert "run again to continue from there" in str(output.error)
-        assert output.exit_code == 1
+    with SandboxServer(events_at([START + n * DAY + 5 for n in range(400)])) as sandbox:
+        # A second goes by with each request.
+        clock: Any = {"stopwatch": lambda: float(len(sandbox.requests))}
+        outputs = list(runs_until_whole(sandbox, max_run_seconds=15, **clock))
+    assert_whole(outputs, "max_run_seconds (15)", "run again to continue from there")
 
 
 @pytest.mark.parametrize(
