@@ -174,6 +174,8 @@ class PlanReport:
 
     def _lines(self) -> Iterable[str]:
         yield from (f"{one.stream}: {one.note}" for one in self.rows if one.note)
+        if shared := [one.stream for one in self.rows if one.records and one.requests == 0]:
+            yield f"{', '.join(shared)}: no request, for another stream asks for the same"
         yield from self.notes
         plain: dict[str, list[str]] = {}
         for one in self.skipped:

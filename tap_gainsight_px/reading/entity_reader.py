@@ -151,7 +151,7 @@ class EntityReader:
                 partial(Slice, [], subject=self._name, facts=one) for one in (NO_PROOF, proof.facts)
             ]
             return More([noted[0], self._reader.job(window, proof.time_format), noted[1]])
-        return Slice([], subject=self._name) if page.total_hits == 0 else None
+        return Slice([], subject=self._name, announced=0) if page.total_hits == 0 else None
 
     def _without_filter(
         self, sample: Page, start: int | None, end: int, reason: str

@@ -73,6 +73,13 @@ def test_the_cost_is_worked_out_at_the_configured_rate(sandbox: SandboxServer) -
     assert "9 min" in planned.text
 
 
+def test_what_another_stream_asks_for_too_is_told(sandbox: SandboxServer) -> None:
+    """Else a listing without a request would look like a mistake."""
+    planned = plan(sandbox, "features", "feature_adoption", start_date=START)
+    assert planned.row("features")["requests"] == 0
+    assert "features: no request, for another stream asks for the same" in planned.text
+
+
 def test_limits_of_the_run_are_told(sandbox: SandboxServer) -> None:
     """It will end before all is read."""
     planned = plan(sandbox, "segments", max_requests=1_000, max_run_seconds=600)

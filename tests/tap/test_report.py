@@ -128,6 +128,9 @@ def test_a_later_run_reads_from_the_bookmark_and_tells_of_the_recheck(
     first = tap.run(config=settings, catalog=catalog)
     sandbox.world.put("custom_events", event("late", START + 20 * DAY + 1))
     tap.run(config=settings, catalog=catalog, state=first.state)
+    # Nobody has changed, which PX says, too.
+    people = by_stream(read(settings))["users"]
+    assert (people["announced"], people["arrived"]) == (0, 0)
     found = by_stream(read(settings))["custom_events"]
     assert milliseconds(found["range"]["start"]) > START + 29 * DAY
     assert found["rechecked"]["days_changed"] == 1
