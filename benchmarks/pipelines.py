@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -10,7 +11,8 @@ import yaml
 
 from benchmarks import contenders
 from benchmarks.contenders import Job, tap_options
-from benchmarks.place import OWN_PYTHON, PROJECT, RUNNERS, program
+from benchmarks.database import psql_bin
+from benchmarks.place import PROJECT, RUNNERS, program
 from benchmarks.processes import Program
 
 if TYPE_CHECKING:
@@ -55,10 +57,10 @@ def shipped(loader: str) -> dict[str, Any]:
     return {one["name"]: one["value"] for one in whole if "value" in one}
 
 
-def tap(job: Job, settings: Mapping[str, Any] | None = None, output: Path | None = None) -> Program:
+def tap(job: Job, settings: Mapping[str, Any] | None = None) -> Program:
     """Return the tap, with custom events selected."""
     job = replace(job, settings={**job.settings, **(settings or {})})
-    return Program("tap", [program("tap-gainsight-px"), *tap_options(job)], output)
+    return Program("tap", [program("tap-gainsight-px"), *tap_options(job)])
 
 
 def _target(load: Load, settings: Mapping[str, Any]) -> Program:
@@ -116,21 +118,18 @@ def _side_by_side(load: Load) -> Stages:
 
 
 def _by_psql(load: Load) -> Stages:
-    """Let target-postgres make the table, and psql fill it from files."""
-    folder = load.job.place.folder
-    messages = folder / "messages.jsonl"
-    content = {
-        "messages": str(messages),
-        "url": load.database.url,
-        "schema": load.schema,
-        "loader": [str(part) for part in _target(load, shipped("target-postgres")).command],
+    """Let target-postgres make the table, and psql fill it."""
+    target = _target(load, shipped("target-postgres"))
+    programs = (str(psql_bin()), str(load.job.place.target_postgres.parent), os.environ["PATH"])
+    where = {
+        "PATH": os.pathsep.join(programs),
+        "PGHOST": str(load.database.data),
+        "PGUSER": "postgres",
+        "PGDATABASE": "postgres",
+        "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": load.schema,
     }
-    script: list[str | Path] = [
-        OWN_PYTHON,
-        RUNNERS / "by_psql.py",
-        load.job.write("psql.json", content),
-    ]
-    return [[(tap(load.job, files(load.job, PLAIN), messages),)], [(Program("loader", script),)]]
+    script: list[str | Path] = [PROJECT / "load/by_psql.sh", *target.command[1:]]
+    return [[(tap(load.job), Program("loader", script, env=where))]]
 
 
 def _pipelinewise(load: Load) -> Stages:
@@ -196,7 +195,7 @@ WAYS = (
     Way("gzip", "as shipped, BATCH files (`jsonl`, gzip)", _batches(GZIP)),
     Way("plain", "as shipped, BATCH files (`jsonl`)", _batches(PLAIN)),
     Way("shards", "as shipped, two halves of the time side by side", _side_by_side),
-    Way("psql", "BATCH files (`jsonl`), COPY by psql", _by_psql),
+    Way("psql", "records, COPY by psql", _by_psql),
     Way("pipelinewise", "pipelinewise-target-postgres 2.1.2", _pipelinewise),
     Way("dlt_insert", "dlt, `insert_values`, append", _dlt("insert_values")),
     Way("dlt_csv", "dlt, `csv`, append", _dlt("csv")),

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import os
 import subprocess
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program that runs; its output goes to the next one, or into a file.
+    """A program that runs; its output goes to the next one, or nowhere.
 
     Attributes:
         kind: tap, loader, or both, for the table.
         command: What to run.
-        output: The file; None for the next program, or nowhere.
+        env: What its environment has beside that of the benchmarks.
     """
 
     kind: str
     command: Sequence[str | Path]
-    output: Path | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 Pipe: TypeAlias = "tuple[Program, ...]"
@@ -43,17 +42,13 @@ def run_pipes(pipes: Sequence[Pipe], log: Path) -> list[tuple[str, float]]:
             source: Any = subprocess.DEVNULL
             for number, one in enumerate(pipe):
                 is_last = number == len(pipe) - 1
-                output: Any = subprocess.DEVNULL if is_last else subprocess.PIPE
-                with ExitStack() as stack:
-                    if one.output is not None:
-                        output = stack.enter_context(one.output.open("wb"))
-                    process = subprocess.Popen(  # noqa: S603
-                        [str(part) for part in one.command],
-                        stdin=source,
-                        stdout=output,
-                        stderr=errors,
-                        env={**os.environ, "PGTZ": "UTC"},
-                    )
+                process = subprocess.Popen(  # noqa: S603
+                    [str(part) for part in one.command],
+                    stdin=source,
+                    stdout=subprocess.DEVNULL if is_last else subprocess.PIPE,
+                    stderr=errors,
+                    env={**os.environ, "PGTZ": "UTC", **one.env},
+                )
                 if source is not subprocess.DEVNULL:
                     source.close()  # the next one has it now, and only its end may count
                 source = process.stdout

@@ -143,8 +143,8 @@ def render(figures: dict[str, Any]) -> list[str]:
         (
             "dlt reads, normalises and loads in one program; objects stay objects "
             "(`max_table_nesting` 0), which is its fastest. *Deletions*: whether the table has the "
-            "version by which rows that PX no longer has are told. COPY by psql is written down in "
-            "[loading](loading.md); its loader's time is that of psql and of target-postgres, "
+            "version by which rows that PX no longer has are told. COPY by psql is for first loads "
+            "([loading](loading.md)); its loader's time is that of psql and of target-postgres, "
             f"which makes the table. {_parts(ways)} [Choosing](choosing.md) says what follows."
         ),
     ]

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from px_sandbox import Clock, SandboxServer
+from tests.e2e.by_psql import PSQL
 from tests.e2e.conftest import PROJECT
-from tests.e2e.test_files_by_psql import PSQL
 from tests.tap.harness import Program, config
 from tests.tap.worlds import DAY, iso, lively_world, present_day
 

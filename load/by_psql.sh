@@ -1,0 +1,50 @@
+#!/bin/sh
+# A Singer loader for first loads, out of programs that exist: target-postgres makes the tables, psql fills them.
+# When to use it, and how psql finds the database: docs/loading.md. For Meltano it is target-postgres-by-psql.
+#
+#     tap-gainsight-px … | load/by_psql.sh --config target.json
+set -eu
+
+export CONFIG="${2:?the usage is: by_psql.sh --config target.json}"
+export FOLDER="${0%/*}" SCHEMA="${TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA:-gainsight_px}" STARTED="$(date +%s)000"
+
+# The parts of an address that Meltano has for target-postgres serve psql too, unless it has its own variables.
+export PGHOST="${PGHOST:-${TARGET_POSTGRES_HOST:-}}" PGPORT="${PGPORT:-${TARGET_POSTGRES_PORT:-}}"
+export PGUSER="${PGUSER:-${TARGET_POSTGRES_USER:-}}" PGPASSWORD="${PGPASSWORD:-${TARGET_POSTGRES_PASSWORD:-}}"
+export PGDATABASE="${PGDATABASE:-${TARGET_POSTGRES_DATABASE:-}}"
+
+# Meltano has installed the loader for the plugin that this one inherits from.
+PATH=${MELTANO_SYS_DIR_ROOT:+$MELTANO_SYS_DIR_ROOT/loaders/target-postgres/venv/bin:}$PATH
+
+# A psql takes so many messages and what follows up to the next STATE, in one transaction. So what it keeps of them
+# for a while is small, and a load that breaks off goes on from the last STATE.
+exec awk -v most="${MESSAGES_AT_ONCE:-50000}" '
+function finish(command) {
+  if (close(command) != 0) { has_failed = 1; exit 1 }
+}
+# psql has no need of the tables before its input ends: so target-postgres is started once for all of them.
+function finish_part() {
+  if (schemas) finish(tables)
+  if (messages) finish(rows)
+  schemas = messages = 0
+}
+BEGIN {
+  tables = "target-postgres --config \"$CONFIG\" > /dev/null"
+  rows = "psql --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --set=schema=\"$SCHEMA\"" \
+    " --set=started=\"$STARTED\" --file=\"$FOLDER/messages.sql\""
+}
+{ head = substr($0, 1, 15) }
+head == "{\"type\":\"RECORD" { print | rows; messages++; next }
+head == "{\"type\":\"STATE\"" { print | rows; if (++messages >= most) finish_part(); next }
+head == "{\"type\":\"SCHEMA" { print | tables; schemas++; next }
+# A first load has no rows that are gone. The next version finds those that go later.
+head == "{\"type\":\"ACTIVA" { next }
+{
+  print "by_psql.sh: not a RECORD, and no message that goes with them: " substr($0, 1, 60) > "/dev/stderr"
+  has_failed = 1
+  exit 1
+}
+END {
+  if (has_failed) exit 1
+  finish_part()
+}'
