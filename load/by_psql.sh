@@ -19,19 +19,17 @@ PATH=${MELTANO_SYS_DIR_ROOT:+$MELTANO_SYS_DIR_ROOT/loaders/target-postgres/venv/
 # A psql takes so many messages and what follows up to the next STATE, in one transaction. So what it keeps of them
 # for a while is small, and a load that breaks off goes on from the last STATE.
 exec awk -v most="${MESSAGES_AT_ONCE:-50000}" '
-function finish(command) {
-  if (close(command) != 0) { has_failed = 1; exit 1 }
-}
-# psql has no need of the tables before its input ends: so target-postgres is started once for all of them.
-function finish_part() {
-  if (schemas) finish(tables)
-  if (messages) finish(rows)
-  schemas = messages = 0
-}
 BEGIN {
-  tables = "target-postgres --config \"$CONFIG\" > /dev/null"
+  # Who fails ends this program, since not every awk tells how a command ended.
+  tables = "target-postgres --config \"$CONFIG\" > /dev/null || kill \"$PPID\""
   rows = "psql --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --set=schema=\"$SCHEMA\"" \
-    " --set=started=\"$STARTED\" --file=\"$FOLDER/messages.sql\""
+    " --set=started=\"$STARTED\" --file=\"$FOLDER/messages.sql\" || kill \"$PPID\""
+}
+# psql writes nothing before it gets END: so target-postgres is started once for all tables, and has made them by then.
+function finish_part() {
+  if (schemas) close(tables)
+  if (messages) { print "END" | rows; close(rows) }
+  schemas = messages = 0
 }
 { head = substr($0, 1, 15) }
 head == "{\"type\":\"RECORD" { print | rows; messages++; next }
@@ -40,11 +38,8 @@ head == "{\"type\":\"SCHEMA" { print | tables; schemas++; next }
 # A first load has no rows that are gone. The next version finds those that go later.
 head == "{\"type\":\"ACTIVA" { next }
 {
-  print "by_psql.sh: not a RECORD, and no message that goes with them: " substr($0, 1, 60) > "/dev/stderr"
-  has_failed = 1
+  print "by_psql.sh: cannot load this, only RECORD messages and what goes with them: " substr($0, 1, 60) > "/dev/stderr"
+  is_refused = 1
   exit 1
 }
-END {
-  if (has_failed) exit 1
-  finish_part()
-}'
+END { if (!is_refused) finish_part() }'

@@ -8,6 +8,11 @@ SET LOCAL work_mem TO '64MB';
 CREATE TEMPORARY TABLE messages (line text) ON COMMIT DROP;
 -- Quote and delimiter are signs that cannot stand in JSON, so no line needs an escape.
 \copy messages FROM pstdin WITH (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM messages WHERE line = 'END') THEN
+    RAISE 'the messages broke off: none of these % is loaded', (SELECT count(*) FROM messages);
+  END IF;
+END $$;
 
 -- One statement for each stream. Of records with one key the last one counts: the place in `messages` says which that is.
 WITH streams AS (
@@ -30,21 +35,24 @@ WITH streams AS (
   FROM filled JOIN pg_attribute ON attrelid = id AND attnum > 0 AND NOT attisdropped
   GROUP BY name, id
 ), keys AS (
-  SELECT id, string_agg(quote_ident(attname), ', ') AS key
+  SELECT id,
+    string_agg(quote_ident(attname), ', ') AS key,
+    -- In what order is of no matter: byte by byte is the fastest.
+    string_agg(format('%I::text COLLATE "C"', attname), ', ') AS sorted
   FROM filled JOIN pg_index ON indrelid = id AND indisprimary
   JOIN pg_attribute ON attrelid = id AND attnum = ANY (indkey)
   GROUP BY id
 )
 SELECT format(
   'INSERT INTO %1$s (%2$s)
-   SELECT DISTINCT ON (%3$s) %2$s FROM (
+   SELECT DISTINCT ON (%7$s) %2$s FROM (
      SELECT messages.ctid, %4$s
      FROM messages, json_to_record(line::json) AS message (record %1$s, version bigint, time_extracted timestamp)
      WHERE starts_with(line, %5$L)
    ) AS rows (_place, %2$s)
-   ORDER BY %3$s, _place DESC
+   ORDER BY %7$s, _place DESC
    ON CONFLICT (%3$s) DO UPDATE SET %6$s',
-  id, names, key, found, format('{"type":"RECORD","stream":"%s",', name), changes
+  id, names, key, found, format('{"type":"RECORD","stream":"%s",', name), changes, sorted
 )
 FROM columns LEFT JOIN keys USING (id)
 \gexec

@@ -62,6 +62,18 @@ class ByPsql:
             env={**self.env, "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": schema, **env},
         )
 
+    def run_psql(self, messages: str, schema: str) -> subprocess.CompletedProcess[bytes]:
+        """Hand over messages to psql alone, as the script does."""
+        options = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1")
+        file = FOLDER / "messages.sql"
+        return subprocess.run(
+            [PSQL, *options, f"--set=schema={schema}", "--set=started=1", f"--file={file}"],
+            input=messages.encode(),
+            capture_output=True,
+            check=False,
+            env=self.env,
+        )
+
     def load(self, messages: str, schema: str, **env: str) -> list[Json]:
         """Load messages, which has to go well, and return the STATE that came out."""
         done = self.run(messages, schema, **env)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -189,7 +190,7 @@ def test_files_are_refused(
     files = {"encoding": encoding, "storage": storage}
     done = by_psql.run(sync(sandbox, "custom_events", batch_config=files).text, schema)
     assert done.returncode == 1
-    assert b"not a RECORD" in done.stderr
+    assert b"cannot load this" in done.stderr
     assert not done.stdout
     assert loader.tables(schema)["custom_events"].rows == []
 
@@ -215,6 +216,37 @@ def test_no_state_is_told_of_what_is_in_no_table(
     assert done.returncode != 0
     assert said in done.stderr
     assert not done.stdout
+
+
+def test_nothing_is_loaded_where_the_loader_could_not_make_the_tables(
+    loader: Loader, by_psql: ByPsql, sandbox: SandboxServer, schemas: tuple[str, str]
+) -> None:
+    """The table may be there from earlier, without a column that the records have."""
+    schema, _ = schemas
+    output = sync(sandbox, "custom_events")
+    tables = "".join(f"{line}\n" for line in output.text.split("\n") if '{"type":"SCHEMA"' in line)
+    loader.load(tables, schema)
+    elsewhere = loader.sqlalchemy_url.replace("/postgres?", "/elsewhere?")
+    broken = ByPsql(replace(loader, sqlalchemy_url=elsewhere), by_psql.folder, by_psql.env)
+    done = broken.run(output.text, schema)
+    assert done.returncode != 0
+    assert b'database "elsewhere" does not exist' in done.stderr
+    assert not done.stdout
+    assert count(loader, schema, "true") == 0
+
+
+def test_psql_loads_nothing_of_messages_that_break_off(
+    loader: Loader, by_psql: ByPsql, sandbox: SandboxServer, schemas: tuple[str, str]
+) -> None:
+    """Even between two lines: who has read them from the tap may have failed."""
+    schema, _ = schemas
+    output = sync(sandbox, "custom_events")
+    by_psql.load(output.text, schema)
+    lines = [record(output.text, eventName="changed"), '{"type":"STATE","value":{}}\n']
+    told = [by_psql.run_psql(text, schema) for text in ("".join(lines), "".join([*lines, "END\n"]))]
+    assert [(one.returncode, one.stdout) for one in told] == [(3, b""), (0, b"{}\n")]
+    assert b"the messages broke off: none of these 2 is loaded" in told[0].stderr
+    assert count(loader, schema, "\"eventName\" = 'changed'") == 1
 
 
 def test_the_parts_of_the_loaders_address_serve_psql_too(

@@ -29,11 +29,14 @@ def test_the_hourly_job_goes_on_where_the_first_load_has_ended(
     tmp_path: Path,
     clean_env: dict[str, str],
 ) -> None:
-    """By a copy of its STATE, as docs/loading.md says; it reads only what is new."""
+    """By a copy of its STATE, as docs/loading.md says; it reads only what is new.
+
+    Both find the database by the variables of psql.
+    """
     project = Project.made_in(tmp_path / "project", clean_env)
     project.use_built(wheel_bin)
     shutil.copytree(FOLDER, project.folder / FOLDER.name)
-    env = production(sandbox, postgres.sqlalchemy_url, "first_load") | psql_env(postgres.url)
+    env = production(sandbox, "postgresql+psycopg://", "first_load") | psql_env(postgres.url)
 
     project.meltano("run", "--no-install", "gainsight-px-events-first-load", env=env)
 
