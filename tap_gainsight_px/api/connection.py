@@ -19,6 +19,7 @@ from tap_gainsight_px.errors import RefusedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tap_gainsight_px.api.arrivals import Grant
     from tap_gainsight_px.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class Connection:
         params: Mapping[str, str | int],
         *,
         longest_connect: float = math.inf,
+        grant: Grant | None = None,
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Return status, headers and body of the answer to one request.
 
@@ -77,6 +79,7 @@ class Connection:
             path: Its path, such as `/v1/users`.
             params: Its query parameters.
             longest_connect: Seconds within which an address has to take the connection.
+            grant: Told when it was sent, and when its answer began.
 
         Raises:
             UnreachableError: There was no connection.
@@ -85,7 +88,7 @@ class Connection:
         """
         self._request.url = f"{self._base}{path}{'?' if params else ''}{urlencode(params)}"
         seconds = self._settings.request_timeout_seconds
-        self._deadline.start(seconds, longest_connect=longest_connect)
+        self._deadline.start(seconds, longest_connect=longest_connect, grant=grant)
         try:
             response = self._send(self._request, timeout=self._deadline.left())
             body = _read(path, response)

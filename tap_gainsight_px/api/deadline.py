@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from tap_gainsight_px.api.arrivals import Grant
+
 # A longer read of one page takes few calls; a socket hands on what it has anyway.
 _BUFFER_BYTES = 64 * 1024
 
@@ -31,11 +33,21 @@ class Deadline:
         self._clock = clock
         self._at = clock()
         self._longest_connect = math.inf
+        self.grant: Grant | None = None
 
-    def start(self, seconds: float, *, longest_connect: float = math.inf) -> None:
-        """Give the next request `seconds` from now, and each try to connect at most so long."""
+    def start(
+        self, seconds: float, *, longest_connect: float = math.inf, grant: Grant | None = None
+    ) -> None:
+        """Give the next request `seconds` from now, and each try to connect at most so long.
+
+        Args:
+            seconds: For all of it.
+            longest_connect: For an address to take the connection.
+            grant: Told when the request was sent, and when its answer began.
+        """
         self._at = self._clock() + seconds
         self._longest_connect = longest_connect
+        self.grant = grant
 
     def left_to_connect(self) -> float:
         """Return the seconds within which an address has to take the connection.
@@ -98,6 +110,16 @@ class _DeadlineConnection:
     def _tunnel(self) -> None:
         super()._tunnel()  # type: ignore[misc]
         self.sock.settimeout(self.deadline.left())
+
+    def getresponse(self) -> Any:
+        # All of the request lies in the socket.
+        grant = self.deadline.grant
+        if grant is not None:
+            grant.sent()
+        response: Any = super().getresponse()  # type: ignore[misc]
+        if grant is not None:
+            grant.answered()
+        return response
 
 
 class _DeadlineResponse(HTTPResponse):

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
-from pyrate_limiter import InMemoryBucket, Rate, RateItem
-
+from tap_gainsight_px.api.arrivals import Arrivals
 from tap_gainsight_px.tally import Wait, here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Requests may arrive a little closer together at the server than they were granted here. Counting
-# them over slightly more than a second leaves room for that, and so does spreading them: those of
-# a burst that wait for one another somewhere on the way would all arrive late together.
-_INTERVAL_MS = 1_060
-_SLICES = 10
-# A worker that wakes up late has missed its moment. What a tenth lets go beyond its share makes up
-# for that in the next one; the whole second still holds no more.
-_SHARE_OF_SLICE = 1.2
+    from tap_gainsight_px.api.arrivals import Grant
 
 # After a 429 the rate is halved. It takes half a minute without another one until it grows, by a
 # twentieth of the limit every ten seconds: five minutes from the lowest rate to the limit.
-_GROWS_AFTER_MS = 30_000
-_GROWS_EVERY_MS = 10_000
+_GROWS_AFTER_SECONDS = 30.0
+_GROWS_EVERY_SECONDS = 10.0
 _GROWS_IN_STEPS = 20
 
 # All workers pause after a 429: a second after the first, twice as long after each in a row.
@@ -33,8 +25,23 @@ _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 
 
+class _Place:
+    """Where one worker stands in line."""
+
+    def __init__(self) -> None:
+        self.grant: Grant | None = None
+        self._called = threading.Lock()
+        self._called.acquire()
+
+    def call(self) -> None:
+        self._called.release()
+
+    def wait(self) -> None:
+        self._called.acquire()
+
+
 class RateLimit:
-    """Grants at most `requests_per_second` requests in any one second, to all threads together."""
+    """Lets at most `requests_per_second` requests arrive in any second, of all threads."""
 
     def __init__(
         self,
@@ -52,17 +59,16 @@ class RateLimit:
         """
         self._most = requests_per_second
         self._rate = requests_per_second
-        self._bucket = InMemoryBucket(_rates(requests_per_second))
         self._clock = clock
         self._wait = wait
-        self._turn = threading.Lock()
         self._lock = threading.Lock()
-        self._asking = 0
-        self._paused_from_ms = self._paused_until_ms = 0
-        self._paused_before_ms = 0
+        self._line: deque[_Place] = deque()
+        self._arrivals = Arrivals(clock)
+        self._paused_from = self._paused_until = 0.0
+        self._paused_before = 0.0
         self._pause_seconds = _FIRST_PAUSE_SECONDS
-        self._slowed_at_ms = -1
-        self._grows_at_ms = 0
+        self._slowed_at = -1.0
+        self._grows_at = 0.0
 
     @property
     def rate(self) -> int:
@@ -72,95 +78,96 @@ class RateLimit:
     @property
     def is_used_up(self) -> bool:
         """Whether more wait than the limit lets go in a fifth of a second."""
-        return self._asking > max(1, self.rate // 5)
+        return len(self._line) > max(1, self.rate // 5)
 
-    def acquire(self) -> int:
-        """Wait until one more request may be sent; return the moment at which it is granted."""
+    def acquire(self) -> Grant:
+        """Wait until one more request may be sent. Whoever sends it tells the grant when."""
+        place = _Place()
         with self._lock:
-            self._asking += 1
-            began = self._now_ms()
-            paused = self._paused_ms(began)
+            began = self._clock()
+            paused = self._paused(began)
+            self._line.append(place)
+            is_first = len(self._line) == 1
         try:
-            # One waits for the next moment, the others for their turn: if all of them woke up for a
-            # moment that only one can have, that would cost a tenth of the CPU.
-            with self._turn:
-                while (delay_ms := self._try()) > 0:
-                    self._wait(delay_ms / 1_000)
-                return self._now_ms()
+            # The first in line waits for the next moment, the others until they are called. If all
+            # of them woke up for each moment, that would cost a tenth of the CPU.
+            if not is_first:
+                place.wait()
+            while place.grant is None:
+                if delay := self._give():
+                    self._wait(delay)
         finally:
             with self._lock:
-                self._asking -= 1
-                waited = self._now_ms() - began
-                paused = self._paused_ms(began + waited) - paused
+                if place.grant is None:
+                    self._line.remove(place)
+                    self._call_first()
+                now = self._clock()
+                waited = now - began
+                paused = self._paused(now) - paused
             if waited:
                 tally = here()
-                tally.note_wait(Wait.PX_429, paused / 1_000)
-                tally.note_wait(Wait.RATE_LIMIT, (waited - paused) / 1_000)
+                tally.note_wait(Wait.PX_429, paused)
+                tally.note_wait(Wait.RATE_LIMIT, waited - paused)
+        return place.grant
 
-    def slow_down(self, granted_at: int, retry_after: float | None = None) -> None:
+    def slow_down(self, grant: Grant, retry_after: float | None = None) -> None:
         """Halve the rate and pause all workers, because PX has refused a request with 429.
 
         Args:
-            granted_at: What `acquire` has returned for that request.
+            grant: What `acquire` has returned for that request.
             retry_after: Seconds for which PX wants no request at all, if it says so.
         """
         with self._lock:
-            now_ms = self._now_ms()
+            now = self._clock()
             seconds = retry_after or 0.0
             # Whoever was granted before the last halving met the rate of before.
-            if granted_at > self._slowed_at_ms:
+            if grant.at > self._slowed_at:
                 seconds = max(seconds, self._pause_seconds)
                 self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
-                self._set_rate(max(1, self._rate // 2))
-                self._slowed_at_ms = now_ms
-            if now_ms >= self._paused_until_ms:
-                self._paused_before_ms = self._paused_ms(now_ms)
-                self._paused_from_ms = self._paused_until_ms = now_ms
-            until = now_ms + int(seconds * 1_000)
-            self._paused_until_ms = max(self._paused_until_ms, until)
-            self._grows_at_ms = self._paused_until_ms + _GROWS_AFTER_MS
+                # What was granted at the old rate still counts.
+                self._rate = max(1, self._rate // 2)
+                self._slowed_at = now
+            if now >= self._paused_until:
+                self._paused_before = self._paused(now)
+                self._paused_from = self._paused_until = now
+            self._paused_until = max(self._paused_until, now + seconds)
+            self._grows_at = self._paused_until + _GROWS_AFTER_SECONDS
 
     def note_success(self) -> None:
         """Let the next pause be short again, because PX has answered."""
         self._pause_seconds = _FIRST_PAUSE_SECONDS
 
-    def _now_ms(self) -> int:
-        return int(self._clock() * 1_000)
+    def _paused(self, now: float) -> float:
+        """Return how long all pauses together have lasted up to now, in seconds."""
+        until = min(now, self._paused_until)
+        return self._paused_before + max(0.0, until - self._paused_from)
 
-    def _paused_ms(self, now_ms: int) -> int:
-        """Return how long all pauses together have lasted up to now, in milliseconds."""
-        until = min(now_ms, self._paused_until_ms)
-        return self._paused_before_ms + max(0, until - self._paused_from_ms)
-
-    def _set_rate(self, rate: int) -> None:
-        # What was granted at the old rate still counts.
-        self._rate, self._bucket.rates = rate, _rates(rate)
-
-    def _grow(self, now_ms: int) -> None:
-        if self._rate < self._most and now_ms >= self._grows_at_ms:
-            steps = 1 + (now_ms - self._grows_at_ms) // _GROWS_EVERY_MS
-            self._grows_at_ms += steps * _GROWS_EVERY_MS
+    def _grow(self, now: float) -> None:
+        if self._rate < self._most and now >= self._grows_at:
+            steps = 1 + int((now - self._grows_at) / _GROWS_EVERY_SECONDS)
+            self._grows_at += steps * _GROWS_EVERY_SECONDS
             step = -(-self._most // _GROWS_IN_STEPS)
-            self._set_rate(min(self._most, self._rate + steps * step))
+            self._rate = min(self._most, self._rate + steps * step)
 
-    def _try(self) -> int:
-        """Return 0 when granted, else the milliseconds after which to ask again."""
+    def _give(self) -> float:
+        """Grant what may go now to the first in line; return the seconds until to ask again."""
         with self._lock:
-            now_ms = self._now_ms()
-            if now_ms < self._paused_until_ms:
-                return self._paused_until_ms - now_ms
-            self._grow(now_ms)
-            item = RateItem("request", now_ms)
-            if self._bucket.put(item):
-                self._bucket.leak(now_ms)
-                return 0
-            waiting = self._bucket.waiting(item)
-            return max(1, waiting if isinstance(waiting, int) else 1)
+            now = self._clock()
+            if now < self._paused_until:
+                return self._paused_until - now
+            self._grow(now)
+            room = min(self._arrivals.room(now, self._rate), len(self._line))
+            if room <= 0:
+                return self._arrivals.delay(now, self._rate)
+            first, *others = [self._line.popleft() for _ in range(room)]
+            first.grant = self._arrivals.grant(now)
+            for place in others:
+                place.grant = self._arrivals.grant(now)
+                place.call()
+            self._call_first()
+            return 0.0
 
-
-def _rates(requests_per_second: int) -> list[Rate]:
-    rates = [Rate(requests_per_second, _INTERVAL_MS)]
-    if requests_per_second > _SLICES:
-        in_slice = math.ceil(_SHARE_OF_SLICE * requests_per_second / _SLICES)
-        rates.insert(0, Rate(in_slice, _INTERVAL_MS // _SLICES))
-    return rates
+    def _call_first(self) -> None:
+        """Let the first in line wait for the next moment, in place of the one before."""
+        if self._line:
+            self._line[0].call()

@@ -26,6 +26,7 @@ from tap_gainsight_px.tally import here
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tap_gainsight_px.api.arrivals import Grant
     from tap_gainsight_px.api.rate_limit import RateLimit
     from tap_gainsight_px.run_clock import RunClock
     from tap_gainsight_px.settings import Settings
@@ -149,13 +150,13 @@ class Transport:
         decode: Callable[[bytes], T],
         on_lost: Callable[[], None] | None,
     ) -> T:
-        granted_at = self._rate_limit.acquire()
-        self._wait(0)  # a run that is to end sends nothing more
-        self._count()
+        grant = self._rate_limit.acquire()
         run_clock = self._run_clock
-        sent_at = run_clock.now() if run_clock else 0
         try:
-            status, headers, body = self._ask(path, params)
+            self._wait(0)  # a run that is to end sends nothing more
+            self._count()
+            sent_at = run_clock.now() if run_clock else 0
+            status, headers, body = self._ask(path, params, grant)
             check_status(path, status, headers, body, in_scroll="scrollId" in params)
             if run_clock:
                 # Before anybody has the answer: what it holds was there at that time.
@@ -163,7 +164,7 @@ class Transport:
             self._rate_limit.note_success()
             return decoded(path, status, body, decode)
         except RateLimitedError as error:
-            self._rate_limit.slow_down(granted_at, error.retry_after)
+            self._rate_limit.slow_down(grant, error.retry_after)
             raise
         except TooManyScrollsError:
             self.scrolls.note_refusal()
@@ -172,14 +173,18 @@ class Transport:
             if on_lost is not None:
                 on_lost()
             raise
+        finally:
+            grant.sent()  # or it never was, and counts no longer than if it had been
 
-    def _ask(self, path: str, params: Params) -> tuple[int, Mapping[str, str], bytes]:
+    def _ask(
+        self, path: str, params: Params, grant: Grant | None = None
+    ) -> tuple[int, Mapping[str, str], bytes]:
         if self._began is None:
             self._began = self._clock()
         longest = math.inf if self._has_answered else _FIRST_CONNECT_SECONDS
         began = self._clock()
         try:
-            answer = self._connection().get(path, params, longest_connect=longest)
+            answer = self._connection().get(path, params, longest_connect=longest, grant=grant)
         except UnreachableError as error:
             if not self._has_answered:
                 is_over = self._clock() - self._began >= _FIRST_ANSWER_SECONDS

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from tap_gainsight_px import __main__, timestamps
-from tap_gainsight_px.api import rate_limit
+from tap_gainsight_px.api import arrivals, rate_limit
 from tap_gainsight_px.cancellation import Cancellation
 from tap_gainsight_px.tap import TapGainsightPx
 
@@ -27,11 +27,11 @@ def _later() -> int:
 TapGainsightPx.__init__.__kwdefaults__["clock"] = _later  # type: ignore[index]
 Cancellation.wait = _short  # type: ignore[method-assign,assignment]
 # Else a limit that refusals have halved a few times holds a run up for half a minute.
-rate_limit._INTERVAL_MS //= 10  # noqa: SLF001
+arrivals._INTERVAL_SECONDS /= 10  # noqa: SLF001
 rate_limit._FIRST_PAUSE_SECONDS /= 50  # noqa: SLF001
 rate_limit._LONGEST_PAUSE_SECONDS /= 50  # noqa: SLF001
-rate_limit._GROWS_AFTER_MS //= 50  # noqa: SLF001
-rate_limit._GROWS_EVERY_MS //= 50  # noqa: SLF001
+rate_limit._GROWS_AFTER_SECONDS /= 50  # noqa: SLF001
+rate_limit._GROWS_EVERY_SECONDS /= 50  # noqa: SLF001
 
 if __name__ == "__main__":
     __main__.main()

@@ -61,8 +61,9 @@ def test_a_wait_for_a_429_is_told_apart_from_that_for_the_limit() -> None:
     limit = RateLimit(2, clock=time.clock, wait=time.wait)
     with tally.at_work():
         granted = limit.acquire()
+        granted.answered()
         limit.slow_down(granted, retry_after=5)
-        limit.acquire()
+        limit.acquire().answered()
         assert tally.waits == {**dict.fromkeys(Wait, 0), Wait.PX_429: 5}
         limit.acquire()
     assert tally.waits[Wait.PX_429] == 5
@@ -86,6 +87,7 @@ def test_all_time_in_the_limit_is_counted_once(
             time.wait(idle)
             began = time.clock()
             granted = rate_limit.acquire()
+            granted.answered()
             waited += time.clock() - began
             if retry_after is not None:
                 rate_limit.slow_down(granted, retry_after)
