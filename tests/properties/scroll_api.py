@@ -73,12 +73,17 @@ class ScrollApi:
         assert path == EVENTS.path
         assert on_lost is None or callable(on_lost)
         self.requests.append(params)
+        answer = self.answer(params)
+        return decode(b"" if answer is None else json.dumps(answer).encode())
+
+    def answer(self, params: Params) -> dict[str, Any] | None:
+        """Return the answer to the request that has just come; None for one without a body."""
         fault = next(self._faults, "well")
         size = int(params["pageSize"])
         scroll_id = str(params.get("scrollId") or len(self._scrolls))
         matches, position = self._scrolls.get(scroll_id, (self._matching(params), 0))
         if fault == "expired" and "scrollId" in params:
-            raise RefusedError("", path=path, status=self.gone_status, api_message="gone")
+            raise RefusedError("", path=EVENTS.path, status=self.gone_status, api_message="gone")
         if fault == "moved on":
             position += size
         if fault == "repeated":
@@ -91,7 +96,7 @@ class ScrollApi:
         answer: dict[str, Any] = {"customEvents": page, "scrollId": scroll_id}
         if fault != "no count":
             answer["totalHits"] = total
-        return decode(json.dumps(answer).encode())
+        return answer
 
     def _matching(self, params: Params) -> list[dict[str, Any]]:
         first, last = str(params["filter"]).split(";")

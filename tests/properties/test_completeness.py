@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,6 @@ from tap_gainsight_px.records.page import Page
 from tests.properties.scroll_api import ScrollApi, events, make_reader, read, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tap_gainsight_px.api.transport import Params
     from tap_gainsight_px.records.page import Row
 
@@ -92,17 +89,8 @@ class LyingApi(ScrollApi):
         self._most = most
         self._open: dict[str, list[list[Json]]] = {}
 
-    def get(
-        self,
-        path: str,
-        params: Params,
-        decode: Callable[[bytes], Any],
-        *,
-        on_lost: Callable[[], None] | None = None,
-    ) -> Any:
-        """Answer one request."""
-        del path, on_lost
-        self.requests.append(params)
+    def answer(self, params: Params) -> Json:
+        """Return the next page of the scroll."""
         if "scrollId" not in params:
             size = min(int(params["pageSize"]), self._most)
             pages = self._pages(self._matching(params)[:-1], size)
@@ -113,8 +101,7 @@ class LyingApi(ScrollApi):
         pages = self._open[scroll_id]
         rows = pages.pop(0) if pages else []
         total = len(self._matching(params))
-        answer = {"customEvents": rows, "totalHits": total, "scrollId": scroll_id}
-        return decode(json.dumps(answer).encode())
+        return {"customEvents": rows, "totalHits": total, "scrollId": scroll_id}
 
     def _pages(self, rows: list[Json], size: int) -> list[list[Json]]:
         pages = [rows[at : at + size] for at in range(0, len(rows), size)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +11,6 @@ from hypothesis import strategies as st
 from tests.properties.scroll_api import ScrollApi, events, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tap_gainsight_px.api.transport import Params
 
 Json = dict[str, Any]
@@ -35,20 +32,10 @@ class OnceEmpty(ScrollApi):
         self._at = at
         self._how = how
 
-    def get(
-        self,
-        path: str,
-        params: Params,
-        decode: Callable[[bytes], Any],
-        *,
-        on_lost: Callable[[], None] | None = None,
-    ) -> Any:
-        """Answer one request."""
-        if len(self.requests) != self._at:
-            return super().get(path, params, decode, on_lost=on_lost)
-        self.requests.append(params)
-        answer = EMPTY[self._how]
-        return decode(b"" if answer is None else json.dumps(answer).encode())
+    def answer(self, params: Params) -> Json | None:
+        """Return the answer, or nothing in its place."""
+        is_struck = len(self.requests) - 1 == self._at
+        return EMPTY[self._how] if is_struck else super().answer(params)
 
 
 @pytest.mark.parametrize("how", EMPTY)
@@ -110,34 +97,35 @@ def test_what_no_part_holds_is_told() -> None:
     assert sum(one.missing for one in slices) == 1
 
 
+class Capped(ScrollApi):
+    """Gives pages of at most 5 records, whatever is asked for."""
+
+    def answer(self, params: Params) -> Json | None:
+        """Return a page."""
+        return super().answer({**params, "pageSize": min(5, int(params["pageSize"]))})
+
+
 @pytest.mark.parametrize("counts", ["well", "no count"])
 def test_a_window_is_split_although_pages_are_smaller_than_asked(counts: str) -> None:
     """A server that caps its pages at 5 of the 10 asked for still has its windows split."""
-    api = ScrollApi(events(400), iter([counts] * 10_000))
-    original = api.get
-
-    def capped(path: str, params: Params, *more: Any, **how: Any) -> Any:
-        return original(path, {**params, "pageSize": min(5, int(params["pageSize"]))}, *more, **how)
-
-    api.get = capped  # type: ignore[method-assign]
+    api = Capped(events(400), iter([counts] * 10_000))
     slices = read(api, page_size=10, window_max_records=40)
     assert sum(len(one.rows) for one in slices) == 400
     assert max(len(one.rows) for one in slices) <= 60
     assert len(slices) >= 8
 
 
+class Boasting(ScrollApi):
+    """Announces a million records, whatever there is."""
+
+    def answer(self, params: Params) -> Json | None:
+        """Return a page."""
+        return {**(super().answer(params) or {}), "totalHits": 1_000_000}
+
+
 def test_a_short_page_that_is_all_is_not_split_whatever_is_announced() -> None:
     """A count that is always far too high must not lead down to single seconds."""
-    api = ScrollApi(events(3), iter(()))
-    original = api.get
-
-    def boasting(path: str, params: Params, decode: Any, **how: Any) -> Any:
-        def more(body: bytes) -> Any:
-            return decode(json.dumps({**json.loads(body), "totalHits": 1_000_000}).encode())
-
-        return original(path, params, more, **how)
-
-    api.get = boasting  # type: ignore[method-assign]
+    api = Boasting(events(3), iter(()))
     slices = read(api, page_size=10, window_max_records=40)
     assert sum(len(one.rows) for one in slices) == 3
     assert sum(one.missing for one in slices) == 999_997
