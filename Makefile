@@ -148,7 +148,7 @@ transform: $(DEV) $(POSTGRES) $(DBT) ## The dbt package on a real Postgres, its 
 	@echo; echo "== dbt package"
 	@$(PYTEST) tests/transform
 
-# Not among the steps of `make test`: it takes four minutes, one of them to install.
+# Not among the steps of `make test`: it takes some six minutes, one of them to install.
 airflow: $(DEV) $(MELTANO) $(POSTGRES) $(AIRFLOW) ## The DAGs by a real Airflow: a backfill in shards, one of them killed, handed over
 	@echo; echo "== DAGs for Airflow"
 	@$(PYTEST) tests/airflow

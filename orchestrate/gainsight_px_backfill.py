@@ -1,7 +1,7 @@
 """A DAG that reads years of events in time shards, newest first, and hands over to the job.
 
     plan ─► tables ─► columns ─► shard, … ─► hand_over ─► forget
-    jobs ─► job, …      (users, accounts and listings: they have no time to be cut by)
+               └─► job, …      (users, accounts and listings: they have no time to be cut by)
 
 docs/airflow.md says how to use it.
 """
@@ -68,7 +68,7 @@ def plan(params: Json, dag_run: DagRun) -> list[dict[str, str]]:
 
 @task.bash(append_env=True, cwd=str(meltano.PROJECT))
 def tables(shards: list[dict[str, str]], params: Json, ti: RuntimeTaskInstance) -> str:
-    """Read one second, so that the loader makes the tables; several at once would collide."""
+    """Read one second, so that schema and tables are made: several at once would collide."""
     end = shards[0]["end_date"]
     moment = {**shards[0], "start_date": written(read_time(end) - timedelta(seconds=1))}
     return _run(moment, _TABLES, params, ti)
@@ -106,9 +106,10 @@ def hand_over(shards: list[dict[str, str]], params: Json) -> None:
 
 @task
 def forget(shards: list[dict[str, str]], params: Json) -> None:
-    """Clear the STATE of the shards."""
+    """Clear the STATE of the shards, and what runs that were killed have left."""
     for suffix in (_TABLES, *map(_suffix, shards)):
         meltano.clear(_state_id(params, suffix))
+        meltano.remove_folders(suffix)
 
 
 @task
@@ -132,6 +133,8 @@ def job(name: str) -> str:
     dag_id="gainsight_px_backfill",
     schedule=None,
     catchup=False,
+    # It runs when somebody triggers it, and then it should.
+    is_paused_upon_creation=False,
     max_active_runs=1,
     params=_PARAMS,
     default_args={"pool": meltano.POOL, "retries": 3, "retry_delay": meltano.RETRY_DELAY},
@@ -142,8 +145,9 @@ def gainsight_px_backfill() -> None:
     """Put the tasks in order."""
     planned = plan()
     read = shard.expand(shard=planned)
-    tables(planned) >> columns(planned) >> read >> hand_over(planned) >> forget(planned)
-    job.expand(name=jobs())
+    made = tables(planned)
+    made >> columns(planned) >> read >> hand_over(planned) >> forget(planned)
+    made >> job.expand(name=jobs())
 
 
 def _settings(one: Shard, *, goes_on: bool) -> dict[str, str]:

@@ -15,7 +15,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,8 +38,9 @@ _REQUESTS_PER_SECOND = int(os.environ.get("GAINSIGHT_PX_REQUESTS_PER_SECOND", "1
 
 # Meltano's word for "not by itself".
 _NEVER = ("@manual", "@none", "@once", None)
+_FOLDERS = "shards"
 # Of these each run has its own; all else in Meltano's system folder is shared.
-_OWN = ("logs", "run", "shards")
+_OWN = ("logs", "run", _FOLDERS)
 
 
 def definition() -> dict[str, Any]:
@@ -96,25 +99,33 @@ def clear(name: str) -> None:
 
 
 def own_folder(suffix: str, project: Path = PROJECT) -> Path:
-    """Return a system folder for one run, and make it.
+    """Make a system folder for one run and return it.
 
     Meltano writes configuration and catalog of a plugin into its system folder, under one name for
     all runs. Runs side by side that share the folder read each other's. What else is in there
     (plugins, database) is linked.
+
+    Each call makes another one. The run of a worker that was killed may go on without it, while the
+    task runs again.
 
     Args:
         suffix: What tells the run from others.
         project: The Meltano project.
     """
     shared = project / ".meltano"
-    folder = shared / "shards" / suffix
-    folder.mkdir(parents=True, exist_ok=True)
+    (shared / _FOLDERS).mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{suffix}.", dir=shared / _FOLDERS))
     for one in shared.iterdir():
-        link = folder / one.name
         is_shared = one.is_dir() or one.name == "meltano.db"
-        if is_shared and one.name not in _OWN and not link.is_symlink():
-            link.symlink_to(one)
+        if is_shared and one.name not in _OWN:
+            (folder / one.name).symlink_to(one)
     return folder
+
+
+def remove_folders(suffix: str, project: Path = PROJECT) -> None:
+    """Remove the system folders of runs that have not removed theirs: those that were killed."""
+    for folder in (project / ".meltano" / _FOLDERS).glob(f"{suffix}.*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _call(*arguments: str) -> str:

@@ -9,10 +9,11 @@ import json
 import os
 import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -23,6 +24,7 @@ import yaml
 
 from demo import services
 from tests.e2e.conftest import Sandbox, built, open_folder
+from tests.e2e.equality import differences
 from tests.e2e.loader import PROJECT, read_tables
 
 if TYPE_CHECKING:
@@ -40,11 +42,24 @@ WORLD = {
     "--live-per-minute": "0",
 }
 SCHEMA = "backfilled"
-KEYS = {"users": "aptrinsicId", "accounts": "id"}
-"""Where it is not `eventId`."""
+SLOTS = 2
+REQUESTS_PER_SECOND = 60
+"""For all tasks together."""
 BIN = Path(sys.executable).parent
 ENTITIES_JOB = "prod:tap-gainsight-px-entities-to-target-postgres"
 EVENTS_JOB = "prod:tap-gainsight-px-events-to-target-postgres"
+BACKFILL = "gainsight_px_backfill"
+_A_MOMENT = 0.2
+
+
+@dataclass(frozen=True)
+class Task:
+    """How a task of a run has ended, and from when to when it ran, try by try."""
+
+    state: str
+    tries: int
+    slots: int
+    times: list[tuple[datetime, datetime]]
 
 
 @dataclass(frozen=True)
@@ -84,20 +99,74 @@ class Engine:
         assert done.returncode == 0, printed[-8000:]
         return printed
 
-    def backfill(self, **params: Any) -> str:
-        """Run the whole DAG in this process; its mapped tasks one after another."""
-        return self.airflow("dags", "test", "gainsight_px_backfill", "--conf", json.dumps(params))
+    def backfill(self, **params: Any) -> dict[tuple[str, int], Task]:
+        """Trigger the backfill; return its tasks by name and index when it has come to its end."""
+        return self._scheduled(BACKFILL, "trigger", "--conf", json.dumps(params))
 
-    def tasks(self) -> dict[tuple[str, int], tuple[str, int]]:
-        """Return how each task of the last run has ended and in which try, by name and index."""
+    def unpause(self, dag: str) -> None:
+        """Let the DAG of a schedule run, which it does at once, for the last time it has missed."""
+        self._scheduled(dag, "unpause")
+
+    def _scheduled(self, dag: str, verb: str, *options: str) -> dict[tuple[str, int], Task]:
+        """Let a scheduler run a DAG once, to its good end; return its tasks by name and index.
+
+        Airflow's programs are started for it, so that they have the environment of now.
+        """
+        self.airflow("dags", "reserialize")
+        with ExitStack() as programs:
+            server = self._start("api-server", programs)
+            while not self._answers():  # without it no task can begin
+                self._check(server)
+            for name in ("dag-processor", "scheduler"):
+                self._start(name, programs)
+            self.airflow("dags", verb, dag, *options)
+            while (state := self._state_of_the_run(dag)) not in ("success", "failed"):
+                self._check(server)
+        assert state == "success", self._end_of("scheduler.log")
+        return self._tasks()
+
+    def _start(self, name: str, programs: ExitStack) -> subprocess.Popen[str]:
+        command: list[str | Path] = [built("airflow/bin/airflow"), name]
+        log = self.folder / f"{name}.log"
+        return programs.enter_context(services.process(command, log=log, env=self.env))
+
+    def _answers(self) -> bool:
+        """Return whether Airflow's server takes connections."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", int(self.env["AIRFLOW__API__PORT"]))) == 0
+
+    def _check(self, server: subprocess.Popen[str]) -> None:
+        """Wait a moment; fail if the server ends in it."""
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(_A_MOMENT)
+            pytest.fail(self._end_of("api-server.log"))
+
+    def _end_of(self, log: str) -> str:
+        return (self.folder / log).read_text(encoding="utf-8")[-8000:]
+
+    def _state_of_the_run(self, dag: str) -> str | None:
+        """Return how far the last run of a DAG is; None if there is none."""
+        query = "SELECT state FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1"
+        return next((state for (state,) in self._kept(query, dag)), None)
+
+    def _tasks(self) -> dict[tuple[str, int], Task]:
+        """Return the tasks of the last run that have run, by name and index."""
         query = (
-            "SELECT task_id, map_index, state, try_number FROM task_instance "
-            "WHERE run_id = (SELECT run_id FROM dag_run ORDER BY id DESC LIMIT 1)"
+            "SELECT task_id, map_index, state, try_number, pool_slots, start_date, end_date "
+            "FROM {} WHERE run_id = (SELECT run_id FROM dag_run ORDER BY id DESC LIMIT 1) "
+            "AND start_date IS NOT NULL"
         )
-        with closing(sqlite3.connect(self.folder / "airflow" / "airflow.db")) as kept:
-            return {
-                (name, index): (state, tries) for name, index, state, tries in kept.execute(query)
-            }
+        tasks: dict[tuple[str, int], Task] = {}
+        for table in ("task_instance", "task_instance_history"):
+            for name, index, state, tries, slots, start, end in self._kept(query.format(table)):
+                task = tasks.setdefault((name, index), Task(state, tries, slots, []))
+                task.times.append((datetime.fromisoformat(start), datetime.fromisoformat(end)))
+        return tasks
+
+    def _kept(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        """Return what Airflow keeps in its database."""
+        with closing(sqlite3.connect(self.folder / "airflow" / "airflow.db", timeout=60)) as kept:
+            return kept.execute(query, values).fetchall()
 
     def states(self) -> dict[str, dict[str, Any]]:
         """Return the bookmarks of each STATE that Meltano keeps, without asking it."""
@@ -110,25 +179,10 @@ class Engine:
         """Return the tables with all that is in them."""
         return read_tables(self.database.url, SCHEMA)
 
-    def keys(self, *streams: str) -> dict[str, list[str]]:
-        """Return the key of each row, by table."""
-        tables = self.tables()
-        return {
-            name: sorted(row[KEYS.get(name, "eventId")] for row in tables[name].rows)
-            for name in streams
-        }
-
-    def truth(self, *streams: str, since: datetime | None = None) -> dict[str, list[str]]:
-        """Return the same of what the sandbox itself has, of events those from a moment on."""
-        first = int(since.timestamp() * 1000) if since else 0
-        return {
-            name: sorted(
-                one[KEYS.get(name, "eventId")]
-                for one in self.sandbox.truth(name)
-                if one.get("date", first) >= first
-            )
-            for name in streams
-        }
+    def differences(self, *streams: str, since: datetime | None = None) -> list[str]:
+        """Return where tables and sandbox differ, in rows and values; of events, from a moment."""
+        found = differences(self.sandbox, self.tables(), streams, since=since)
+        return list(found)
 
     def last_load(self) -> datetime:
         """Return when the last row was loaded."""
@@ -165,7 +219,7 @@ def engine() -> Iterator[Engine]:
     """Set up a project like ours, and an Airflow for it, with a world of 200 days."""
     with open_engine() as made:
         made.airflow("db", "migrate")
-        made.airflow("pools", "set", "gainsight_px", "2", "Tasks that ask PX")
+        made.airflow("pools", "set", "gainsight_px", str(SLOTS), "Tasks that ask PX")
         yield made
 
 
@@ -187,6 +241,7 @@ def open_engine(options_of_world: Mapping[str, str] | None = None) -> Iterator[E
         services.sandbox(BIN / "px-sandbox", *options, log=folder / "sandbox.log") as url,
     ):
         _make_project(folder)
+        port = _free_port()
         theirs = r"(AIRFLOW|GAINSIGHT_PX|MELTANO|PG|TAP_GAINSIGHT_PX|TARGET_POSTGRES)_?"
         env = {name: value for name, value in os.environ.items() if not re.match(theirs, name)}
         made = Engine(
@@ -195,9 +250,14 @@ def open_engine(options_of_world: Mapping[str, str] | None = None) -> Iterator[E
             | {
                 "AIRFLOW_HOME": str(folder / "airflow"),
                 "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "orchestrate"),
+                "AIRFLOW__API__PORT": str(port),
+                "AIRFLOW__API__WORKERS": "1",
+                "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
                 "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+                "AIRFLOW__CORE__PARALLELISM": str(2 * SLOTS),
                 "FLAG": str(folder / "killed"),
-                "GAINSIGHT_PX_REQUESTS_PER_SECOND": "200",
+                "GAINSIGHT_PX_POOL_SLOTS": str(SLOTS),
+                "GAINSIGHT_PX_REQUESTS_PER_SECOND": str(REQUESTS_PER_SECOND),
                 "GAINSIGHT_PX_RETRY_SECONDS": "1",
                 "LOADER": str(built("target-postgres/bin/target-postgres")),
                 "MELTANO_ENVIRONMENT": "prod",
@@ -215,6 +275,14 @@ def open_engine(options_of_world: Mapping[str, str] | None = None) -> Iterator[E
         yield made
 
 
+def _free_port() -> int:
+    """Return a port for Airflow, which cannot choose one itself."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 def _make_project(folder: Path) -> None:
     """Copy `meltano.yml` and the DAGs; the programs are those that are built already."""
     definition = yaml.safe_load((PROJECT / "meltano.yml").read_text(encoding="utf-8"))
@@ -225,5 +293,7 @@ def _make_project(folder: Path) -> None:
         if "inherit_from" not in plugin:
             loads = plugin["name"] == "target-postgres"
             plugin["executable"] = str(killer if loads else BIN / plugin["executable"])
+    for schedule in definition["schedules"]:
+        schedule["interval"] = "@yearly"  # so that none begins in the middle of a test
     (folder / "meltano.yml").write_text(yaml.safe_dump(definition), encoding="utf-8")
     shutil.copytree(PROJECT / "orchestrate", folder / "orchestrate")

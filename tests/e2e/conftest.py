@@ -87,6 +87,13 @@ class Sandbox:
         records: list[dict[str, Any]] = answer.json(parse_float=Decimal)["records"]
         return records
 
+    def busiest_second(self) -> int:
+        """Return the most requests that came within a second."""
+        answer = requests.get(f"{self.url}/_sandbox/status", timeout=30)
+        answer.raise_for_status()
+        most: int = answer.json()["max_requests_in_one_second"]
+        return most
+
     def put(self, kind: str, *records: Mapping[str, Any]) -> None:
         """Add records; one with the key of an older user or account replaces it."""
         self._post("records", {"kind": kind, "records": records})
