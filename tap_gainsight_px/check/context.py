@@ -10,7 +10,7 @@ from tap_gainsight_px.catalog.spec import Granularity, Paging
 from tap_gainsight_px.check.asker import Outcome
 from tap_gainsight_px.reading.page_source import PageRequest
 from tap_gainsight_px.reading.windows import Window
-from tap_gainsight_px.timestamps import DAY, SECOND, parse
+from tap_gainsight_px.timestamps import DAY, SECOND, parse_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,7 +165,8 @@ def time_of(record: Record, name: str) -> int | None:
     value = record.get(name)
     if isinstance(value, str):
         try:
-            return parse(value)
+            # As a sync reads it: PX may write a number as text.
+            return parse_value(value) or None
         except ValueError:
             return None
     return value if type(value) is int and value else None

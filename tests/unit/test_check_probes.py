@@ -9,12 +9,13 @@ import pytest
 
 from tap_gainsight_px.catalog.streams import STREAMS
 from tap_gainsight_px.check.asker import Asker
-from tap_gainsight_px.check.context import CheckContext
+from tap_gainsight_px.check.context import CheckContext, time_of
 from tap_gainsight_px.check.dates import ask_people
 from tap_gainsight_px.check.manners import ask_error
 from tap_gainsight_px.check.report import Level
 from tap_gainsight_px.errors import AnswerLostError
 from tap_gainsight_px.settings import SETTINGS_SCHEMA, Settings
+from tap_gainsight_px.timestamps import to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,6 +68,20 @@ def test_a_sort_is_judged_by_its_order_and_by_the_newest_known(
 ) -> None:
     """An early stop is of use only where the newest of all come first."""
     assert sort_result([10, 60, 20], by_sort) == result
+
+
+@pytest.mark.parametrize(
+    "written", [NOW, str(NOW), to_iso(NOW)], ids=["number", "number as text", "RFC 3339"]
+)
+def test_a_date_is_understood_as_a_sync_understands_it(written: int | str) -> None:
+    """Else a filter that works would be said to be ignored."""
+    assert time_of({"date": written}, "date") == NOW
+
+
+@pytest.mark.parametrize("written", [None, 0, "", "yesterday", True])
+def test_what_is_no_date_is_none(written: object) -> None:
+    """Nor is 0, which stands for what is not set."""
+    assert time_of({"date": written}, "date") is None
 
 
 def test_a_wrong_request_that_nobody_answers_has_no_status() -> None:
