@@ -45,6 +45,8 @@ def week_lines(all_weeks: Sequence[Week]) -> list[str]:
     # A whole number of columns a week and the numbers on the left: so all bars are as wide.
     columns = len(weeks) * _COLUMNS_A_WEEK
     chart = plotext.figure.clear()
+    # Whatever the size of the window: bars that are squeezed differ in width.
+    plotext.terminal.limit(width=False, height=False)
     chart.theme("colorless")
     chart.plot_size(columns + len(f"{most:,}") + 1, _CHART_HEIGHT)
     chart.draw(chart.bar(counts, width=0.5, lines=False))

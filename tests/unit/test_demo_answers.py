@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from demo import page, terminal
 from demo.marts import Answers, Feature, Month, Week
+
+if TYPE_CHECKING:
+    import pytest
 
 NONE = Answers([], [], [])
 MONDAY = date(2026, 6, 1)
@@ -28,9 +32,13 @@ def test_the_terminal_needs_no_more_than_80_columns() -> None:
     assert any("+40" in line and line.endswith("5 answers so far") for line in lines)
 
 
-def test_all_weeks_are_as_wide() -> None:
+def test_all_weeks_are_as_wide_and_high_in_any_window(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last week with the most accounts ends the line of the highest bars."""
-    highest, *_, lowest = terminal.week_lines(SOME.weeks)[:-2]
+    lines = terminal.week_lines(SOME.weeks)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("LINES", "8")
+    assert terminal.week_lines(SOME.weeks) == lines
+    highest, *_, lowest = lines[:-2]
     assert highest.startswith("1,590")
     assert lowest.count("█") == 2 * 26
 
