@@ -13,9 +13,6 @@ export PGHOST="${PGHOST:-${TARGET_POSTGRES_HOST:-}}" PGPORT="${PGPORT:-${TARGET_
 export PGUSER="${PGUSER:-${TARGET_POSTGRES_USER:-}}" PGPASSWORD="${PGPASSWORD:-${TARGET_POSTGRES_PASSWORD:-}}"
 export PGDATABASE="${PGDATABASE:-${TARGET_POSTGRES_DATABASE:-}}"
 
-# Meltano has installed the loader for the plugin that this one inherits from.
-PATH=${MELTANO_SYS_DIR_ROOT:+$MELTANO_SYS_DIR_ROOT/loaders/target-postgres/venv/bin:}$PATH
-
 # A psql takes so many messages and what follows up to the next STATE, in one transaction. So what it keeps of them
 # for a while is small, and a load that breaks off goes on from the last STATE.
 exec awk -v most="${MESSAGES_AT_ONCE:-50000}" '

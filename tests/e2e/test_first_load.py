@@ -10,7 +10,7 @@ from tests.contract.facts import EVENT_STREAMS
 from tests.e2e.by_psql import FOLDER, psql_env
 from tests.e2e.equality import differences
 from tests.e2e.loader import read_tables
-from tests.e2e.meltano_project import Project, production
+from tests.e2e.meltano_project import LOADER_BIN, Project, production
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,10 @@ def test_the_hourly_job_goes_on_where_the_first_load_has_ended(
     project = Project.made_in(tmp_path / "project", clean_env)
     project.use_built(wheel_bin)
     shutil.copytree(FOLDER, project.folder / FOLDER.name)
+    # As Meltano installs it: the executable of the plugin is found from there.
+    bin_folder = project.folder / ".meltano/loaders/target-postgres/venv/bin"
+    bin_folder.mkdir(parents=True)
+    (bin_folder / "target-postgres").symlink_to(LOADER_BIN / "target-postgres")
     env = production(sandbox, "postgresql+psycopg://", "first_load") | psql_env(postgres.url)
 
     project.meltano("run", "--no-install", "gainsight-px-events-first-load", env=env)
