@@ -25,8 +25,10 @@ _INTERVAL_SECONDS = 1.01
 
 # By how much a request may be late alone, without those behind it.
 _ALONE_SECONDS = 0.06
-# And at all. PX may take longer for an answer than that, and says nothing by it.
-_LONGEST_SECONDS = 0.25
+# And at all. Where no more than ten a second are sent, few come behind one to say more of it, and
+# PX may just take long for its answer: it has to do for a packet that is sent again after 200 ms.
+_LONGEST_SECONDS = 1.0
+_LONGEST_OF_FEW_SECONDS = 0.25
 
 # Those of a burst would wait for one another somewhere on the way, and all arrive late together.
 # What a tenth lets go beyond its share makes up for a worker that has woken up late.
@@ -79,7 +81,7 @@ class Arrivals:
 
     def room(self, now: float, rate: int) -> int:
         """Return how many may be granted now, at so many a second."""
-        self._forget(now)
+        self._forget(now, _LONGEST_SECONDS if rate > _SLICES else _LONGEST_OF_FEW_SECONDS)
         share = _share(rate)
         just_now = sum(one.at + _SLICE_SECONDS > now for one in self._counted[-share:])
         return min(rate - len(self._counted), share - just_now)
@@ -94,7 +96,7 @@ class Arrivals:
             moments.append(self._counted[-share].at + _SLICE_SECONDS)
         return max(moments) - now
 
-    def _forget(self, now: float) -> None:
+    def _forget(self, now: float, longest: float) -> None:
         counted = self._counted
         granted = [one.at for one in counted]
         # Read once: workers tell of more at any moment.
@@ -109,7 +111,7 @@ class Arrivals:
             arrived_at = min(
                 answered_at - self._fastest,
                 max(behind - self._fastest, sent_at + _ALONE_SECONDS),
-                sent_at + _LONGEST_SECONDS,
+                sent_at + longest,
             )
             one.counts_until = min(one.counts_until, arrived_at + _INTERVAL_SECONDS)
         self._counted = [one for one in counted if one.counts_until > now]

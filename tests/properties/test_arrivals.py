@@ -145,7 +145,7 @@ def test_an_answer_says_nothing_of_what_was_sent_after_its_request_was_granted()
 @pytest.mark.parametrize("begins", [0.95, 1.0, 1.5])
 def test_a_stall_does_not_let_too_many_in_at_its_end(begins: float) -> None:
     """Nor in the second after it, for what was held up has arrived late."""
-    world = World(50, stall=(begins, begins + 0.24))
+    world = World(50, stall=(begins, begins + 0.9))
     world.send([Course(), *[Course(at_px=0.05)] * 140])
     assert world.most_in_a_second <= 50
 
@@ -166,7 +166,7 @@ def test_irregular_answers_cost_little(limit: int, longest: float) -> None:
 
 
 def test_an_answer_that_never_comes_holds_up_no_other_for_long() -> None:
-    """A quarter of a second, whatever happened to it."""
+    """At one request a second a quarter of it, whatever happened."""
     lost = Course(at_px=math.inf)
     assert World(1).send([Course(), lost, Course()]) <= 1.01 + 1.26 + 1e-9
 
