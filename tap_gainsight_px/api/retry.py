@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 _LONG_WAIT_SECONDS = 5.0
 _QUIET_SECONDS = 5.0
 
+# Its own: the one of the process belongs to whoever has set its seed, as property tests do.
+_CHANCE = random.Random()  # noqa: S311 - to be spread, not to be secret
+
 
 class Told:
     """What has been told of late, by whatever worker. Threads share it."""
@@ -136,7 +139,7 @@ class _Tries:
         # A block that each early try renews is waited out in full. Else jitter keeps workers that
         # failed together from coming back together.
         is_full = isinstance(error, DuplicateRequestError)
-        seconds = self._step if is_full else random.uniform(self._step / 4, self._step)  # noqa: S311
+        seconds = self._step if is_full else _CHANCE.uniform(self._step / 4, self._step)
         # What the API asks for may make the wait longer, never shorter.
         return max(seconds, error.retry_after or 0.0)
 

@@ -16,7 +16,7 @@ import pytest
 
 from px_sandbox import Clock, SandboxServer
 from tap_gainsight_px.errors import RefusedError, StoppedError
-from tap_gainsight_px.reading import planner
+from tap_gainsight_px.reading import run as reading
 from tap_gainsight_px.tap import TapGainsightPx
 from tests.idle import wait_until_idle
 from tests.patience import PATIENCE
@@ -312,8 +312,8 @@ def test_what_is_read_ahead_of_a_slow_target_is_bounded(
     sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the bytes that it takes, however much there is to read; here a twentieth."""
-    monkeypatch.setattr(planner, "_MOST_BYTES_HELD", EVENTS * 600 // 20)
-    monkeypatch.setattr(planner, "_USUAL_BYTES", SETTINGS["page_size"] * 600)
+    monkeypatch.setattr(reading, "_MOST_BYTES_HELD", EVENTS * 600 // 20)
+    monkeypatch.setattr(reading, "_USUAL_BYTES", SETTINGS["page_size"] * 600)
     sandbox.misbehave()
     tap = TapGainsightPx(config=config(sandbox, **SETTINGS), catalog=discover(sandbox, STREAM))
     sandbox.requests.clear()
