@@ -246,3 +246,13 @@ def test_who_queues_for_the_limit_sends_nothing_after_a_stop(sandbox: SandboxSer
         worker.join(PATIENCE)
     assert ended == ["well"] * 3
     assert len(sandbox.requests) == 0
+
+
+def test_a_request_counts_from_when_it_was_sent_and_answered() -> None:
+    """A limit that did not learn of both would count each for a quarter of a second longer."""
+    time = FakeTime()
+    with RawServer(lambda _: http(200, USERS)) as server:
+        transport = transport_to(server.url, time, requests_per_second=1)
+        for _ in range(3):
+            assert transport.get(PATH, {}, users)
+    assert sum(time.waits) == pytest.approx(2 * 1.01)
