@@ -13,7 +13,7 @@ from rich.text import Text
 from tap_gainsight_px.tally import Outcome, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -98,11 +98,9 @@ def _notes(report: Json) -> Iterator[RenderableType]:
 
     The lines with which the run ends follow the table, so what they say is not said here as well.
     """
-    named = {word.rstrip(":,;") for line in report["errors"] for word in line.split()}
     has_any = False
     for stream in report["streams"]:
-        errors = [] if stream["stream"] in named else stream["errors"]
-        lines = [*errors, *_unusual(stream)]
+        lines = [*_errors(stream, report["errors"]), *_unusual(stream)]
         if not lines:
             continue
         has_any = True
@@ -111,6 +109,12 @@ def _notes(report: Json) -> Iterator[RenderableType]:
             yield Padding(Text(line), (0, 0, 0, 2))
     if has_any:
         yield Text("")
+
+
+def _errors(stream: Json, last_lines: Sequence[str]) -> Sequence[str]:
+    """Return the errors of a stream, unless the last lines of the run tell of them."""
+    is_told = any(error in line for error in stream["errors"] for line in last_lines)
+    return [] if is_told else stream["errors"]
 
 
 def _unusual(stream: Json) -> Iterator[str]:

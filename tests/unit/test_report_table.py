@@ -85,10 +85,13 @@ def test_what_the_last_lines_of_the_log_say_is_not_said_twice() -> None:
     lines = [f"users [{number}, {number + 1}): 1 announced record" for number in range(9)]
     short, failed = tally("users", Outcome.INCOMPLETE), tally("accounts", Outcome.FAILED)
     other = tally("segments", Outcome.FAILED)
-    refused = RefusedError("", path="/v1/accounts", status=403)
+    refused = RefusedError("not even for segments", path="/v1/accounts", status=403)
     refused.during("accounts")
+    short.errors, failed.errors = lines, list(refused.lines)
     error = StreamsError([refused, ShortfallError(lines)])
     text = as_table(report_of(run(error), [short, failed, other]), width=120)
+    assert "announced record" not in text
+    assert "HTTP 403" not in text
     assert text.count("that says why it is not whole") == 1
     assert "segments:\n  [red]a line[/red] that says why" in text
 
