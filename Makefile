@@ -35,7 +35,7 @@ endef
 
 # ---------------------------------------------------------------------------------------------
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset try test lint docs site format types layers unit tap properties contract sandbox airflow e2e meltano snowflake transform airflow soak soak-history soak-pipe bench newest-sdk wheel lock clean python
+.PHONY: help demo demo-reset try test lint docs site format types layers unit tap properties contract sandbox airflow e2e meltano snowflake transform soak soak-history soak-pipe bench newest-sdk wheel lock clean python
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

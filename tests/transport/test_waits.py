@@ -248,8 +248,8 @@ def test_who_queues_for_the_limit_sends_nothing_after_a_stop(sandbox: SandboxSer
     assert len(sandbox.requests) == 0
 
 
-def test_a_request_counts_from_when_it_was_sent_and_answered() -> None:
-    """A limit that did not learn of both would count each for a quarter of a second longer."""
+def test_the_limit_learns_of_each_answer() -> None:
+    """Else a request would count for a quarter of a second longer than it has to."""
     time = FakeTime()
     with RawServer(lambda _: http(200, USERS)) as server:
         transport = transport_to(server.url, time, requests_per_second=1)
